@@ -1,0 +1,7 @@
+module github.com/freshet-dw/freshet/dwd
+
+go 1.26.0
+
+require github.com/freshet-dw/freshet/pkg v0.0.0
+
+replace github.com/freshet-dw/freshet/pkg => ../pkg

@@ -1,0 +1,14 @@
+module github.com/freshet-dw/freshet/ods
+
+go 1.26.0
+
+require (
+	github.com/freshet-dw/freshet/pkg v0.0.0
+	github.com/fsnotify/fsnotify v1.6.0 // indirect
+	github.com/go-mysql-org/go-mysql v1.13.0 // indirect
+	github.com/nxadm/tail v1.4.11 // indirect
+	golang.org/x/sys v0.0.0-20220908164124-27713097b956 // indirect
+	gopkg.in/tomb.v1 v1.0.0-20141024135613-dd632973f1e7 // indirect
+)
+
+replace github.com/freshet-dw/freshet/pkg => ../pkg
