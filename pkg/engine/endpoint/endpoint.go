@@ -1,0 +1,94 @@
+// Package endpoint is what the engine asks of the outside world: sources, sinks and lookups of one running job, and the log
+// that commits its progress. Connectors implement it; engine/exec calls it.
+package endpoint
+
+import (
+	"context"
+	"time"
+
+	"github.com/freshet-dw/freshet/pkg/engine/batch"
+	"github.com/freshet-dw/freshet/pkg/sql/plan"
+)
+
+// Split is one ordered part of a source: a Kafka partition, a file, a range of a generator. ID is stable over restarts: "topic/3".
+type Split struct {
+	Source int // the plan node's ID
+	ID     string
+}
+
+// Chunk is a run of raw records of one split, in order: read, not yet decoded.
+type Chunk struct {
+	Split Split
+	// From and Next are the positions of its first record and of the one after its last.
+	From, Next int64
+	Rows       int
+	Bytes      int
+	// Time is the newest record timestamp in it (milliseconds since the epoch), 0 if there is none.
+	Time    int64
+	Payload any
+}
+
+// Reader decodes the chunks of one source. One instance a worker.
+type Reader interface {
+	// Decode gives the chunk's rows as batches with the columns of plan.Source.Columns. Bad records were dealt with
+	// (counted, dead-lettered) before it returns; an error stops the job.
+	Decode(c *Chunk, out func(*batch.Batch) error) error
+}
+
+// Epoch names an epoch to sinks. Token is the same when the epoch is replayed after a crash and differs from any other
+// epoch's of the job; Version grows with every epoch and is fit as a cell timestamp or row version.
+type Epoch struct {
+	ID      int64
+	Version uint64
+	Token   string
+	Now     time.Time
+	Final   bool
+}
+
+// Sink writes the rows of one sink node. One instance a worker; all calls from one goroutine. Each worker gets all changes of a key.
+type Sink interface {
+	// Begin opens an epoch, before its first Write.
+	Begin(e Epoch) error
+	Write(ctx context.Context, b *batch.Batch) error
+	// Flush ends the epoch: when it returns, all its rows are in the store, or staged durably for Commit. A replay of the
+	// epoch after a crash between Flush and the commit must not double them.
+	Flush(ctx context.Context) error
+	// Commit publishes what was staged, after the job's commit. It may be called again for the same epoch after a restart.
+	Commit(ctx context.Context, e Epoch) error
+	Close() error
+}
+
+// Lookup answers point queries of a lookup join. One instance a worker.
+type Lookup interface {
+	// Lookup takes the key columns (one array per LookupJoin.TableKeys, types as the table's) and gives, for each input
+	// row in order, its matches: rows [offsets[i], offsets[i+1]) of the returned batch, whose columns are LookupJoin.Columns.
+	Lookup(ctx context.Context, keys *batch.Batch) (rows *batch.Batch, offsets []int32, err error)
+	Close() error
+}
+
+// Progress is what one commit moves: the positions after the epoch and the snapshot that belongs to them.
+type Progress struct {
+	Epoch     int64
+	Positions map[Split]int64
+	// Snapshot names the state snapshot in the job's state directory; empty for stateless jobs that never made one.
+	Snapshot string
+}
+
+// Job is the outside of one running job instance. Poll, Commit and Recover are called from one goroutine.
+type Job interface {
+	// Recover reads the last committed progress, before the first Poll; the zero Progress for a new job. Poll then goes on from there.
+	Recover(ctx context.Context) (Progress, error)
+	// Poll gives the next chunks, waiting until ctx ends for the first one. io.EOF (with or without chunks): all sources are bounded and at
+	// their end.
+	Poll(ctx context.Context) ([]*Chunk, error)
+	Reader(s *plan.Source, worker int) (Reader, error)
+	Sink(s *plan.Sink, worker int) (Sink, error)
+	Lookup(j *plan.LookupJoin, worker int) (Lookup, error)
+	// Transactional sinks (Kafka) write inside the job's transaction: BeginEpoch opens it, Commit ends it together with the progress.
+	BeginEpoch(e Epoch) error
+	// Commit makes progress durable in one step. When it fails with a kind fault.Fenced the instance must give up.
+	Commit(ctx context.Context, p Progress) error
+	// NeedsIntent is true when a sink is outside the transaction, so that the epoch must be replayed exactly after a crash.
+	NeedsIntent() bool
+	Close() error
+}
