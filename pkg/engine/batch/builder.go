@@ -15,6 +15,8 @@ type Builder struct {
 	// change is true once a row that is no insert was appended; until then kinds is not kept.
 	change bool
 	n      int
+	// dead are the values of rows that were taken back, ascending and apart.
+	dead []span
 	// Msg is, for decoders, the index of the message that each row came from.
 	Msg []int32
 }
@@ -47,35 +49,17 @@ func (b *Builder) RowDone(k Kind, msg int32) {
 	b.n++
 }
 
-// Rollback takes back the values of an unfinished row: every column goes back to Len() rows. It costs a copy of what was
-// built, so it is for the rare bad record only.
-func (b *Builder) Rollback() {
-	for i, c := range b.Cols {
-		if c.Len() == b.n {
-			continue
-		}
-		arr := c.NewArray()
-		nb := array.NewBuilder(memory.DefaultAllocator, b.types[i])
-		nb.Reserve(b.n)
-		appendAll(nb, arr, b.n)
-		// Decoders keep pointers to the column builders, so the column must stay the same object: refill it.
-		arr2 := nb.NewArray()
-		c.Reserve(b.n)
-		appendAll(c, arr2, b.n)
-	}
-}
-
 // Build gives the rows collected so far and empties the builder. Msg is emptied too: take it before.
 func (b *Builder) Build() *Batch {
 	out := &Batch{N: b.n, Cols: make([]arrow.Array, len(b.Cols))}
-	for i, c := range b.Cols {
-		out.Cols[i] = c.NewArray()
+	for i := range b.Cols {
+		out.Cols[i] = b.live(i)
 	}
 	if b.change {
 		out.Kinds = b.kinds
 		b.kinds = nil
 	}
-	b.change, b.n, b.Msg = false, 0, b.Msg[:0]
+	b.change, b.n, b.Msg, b.dead = false, 0, b.Msg[:0], b.dead[:0]
 	return out
 }
 
