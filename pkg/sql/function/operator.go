@@ -1,0 +1,133 @@
+package function
+
+import (
+	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/sql/plan"
+	"github.com/freshet-dw/freshet/pkg/sql/types"
+)
+
+// Binary makes a op b with the implicit casts of Flink's rules. Op is an operator of plan.Call.
+func Binary(op string, a, b plan.Expr) (plan.Expr, error) {
+	switch op {
+	case "+", "-", "*", "/", "%":
+		return arithmetic(op, a, b)
+	case "AND", "OR":
+		if !isBool(a) || !isBool(b) {
+			return nil, badOperands(op, a, b)
+		}
+		bools := CastAll([]plan.Expr{a, b}, types.Of(types.Boolean))
+		return &plan.Call{Func: op, Args: bools, T: types.Of(types.Boolean).WithNull(a.Type().Nullable() || b.Type().Nullable())}, nil
+	case "||":
+		return concat(a, b)
+	}
+	t, ok := Comparable(a.Type(), b.Type())
+	if !ok {
+		return nil, badOperands(op, a, b)
+	}
+	nullable := a.Type().Nullable() || b.Type().Nullable()
+	if op == "IS DISTINCT FROM" || op == "IS NOT DISTINCT FROM" {
+		nullable = false
+	}
+	return &plan.Call{Func: op, Args: comparands(a, b, t), T: types.Of(types.Boolean).WithNull(nullable)}, nil
+}
+
+// comparands casts both sides to t; character lengths do not matter to a comparison, so strings stay as they are.
+func comparands(a, b plan.Expr, t types.Type) []plan.Expr {
+	if t.IsString() && a.Type().IsString() && b.Type().IsString() || t.IsBinary() && a.Type().IsBinary() && b.Type().IsBinary() {
+		return []plan.Expr{a, b}
+	}
+	return []plan.Expr{Cast(a, t), Cast(b, t)}
+}
+
+func badOperands(op string, a, b plan.Expr) error {
+	return fault.WithRemedy(fault.Newf(fault.Config, "operator %s cannot take %s and %s", op, a.Type(), b.Type()), "CAST one side to the other's type")
+}
+
+func concat(a, b plan.Expr) (plan.Expr, error) {
+	x, ok1 := coerce(a, 's')
+	y, ok2 := coerce(b, 's')
+	if !ok1 || !ok2 {
+		return nil, badOperands("||", a, b)
+	}
+	return &plan.Call{Func: "||", Args: []plan.Expr{x, y}, T: types.String().WithNull(x.Type().Nullable() || y.Type().Nullable())}, nil
+}
+
+func arithmetic(op string, a, b plan.Expr) (plan.Expr, error) {
+	ta, tb := a.Type(), b.Type()
+	nullable := ta.Nullable() || tb.Nullable()
+	if ta.IsInterval() || tb.IsInterval() {
+		return intervalArithmetic(op, a, b)
+	}
+	number := func(e, other plan.Expr) (plan.Expr, bool) {
+		t := e.Type()
+		switch {
+		case t.IsNumeric():
+			return e, true
+		case t.Kind == types.Null:
+			return Cast(e, other.Type().AsNullable()), other.Type().IsNumeric()
+		case t.IsString():
+			return Cast(e, types.Of(types.Double)), true
+		}
+		return nil, false
+	}
+	x, ok1 := number(a, b)
+	y, ok2 := number(b, a)
+	if !ok1 || !ok2 {
+		return nil, badOperands(op, a, b)
+	}
+	ta, tb = x.Type(), y.Type()
+	if (ta.Kind == types.Decimal || tb.Kind == types.Decimal) && !ta.IsApprox() && !tb.IsApprox() {
+		x, y = Cast(x, AsDecimal(ta)), Cast(y, AsDecimal(tb))
+		return &plan.Call{Func: op, Args: []plan.Expr{x, y}, T: DecimalOp(op, x.Type(), y.Type()).WithNull(nullable)}, nil
+	}
+	t := commonNumeric(ta, tb).WithNull(nullable)
+	call := &plan.Call{Func: op, Args: []plan.Expr{Cast(x, t), Cast(y, t)}, T: t}
+	if op == "%" && tb.IsInteger() && ta.IsInteger() {
+		return Cast(call, tb.WithNull(nullable)), nil // Flink's MOD has its divisor's type
+	}
+	return call, nil
+}
+
+func intervalArithmetic(op string, a, b plan.Expr) (plan.Expr, error) {
+	ta, tb := a.Type(), b.Type()
+	nullable := ta.Nullable() || tb.Nullable()
+	make := func(x, y plan.Expr, t types.Type) (plan.Expr, error) {
+		return &plan.Call{Func: op, Args: []plan.Expr{x, y}, T: t.WithNull(nullable)}, nil
+	}
+	switch {
+	case ta.IsInterval() && ta.Kind == tb.Kind && (op == "+" || op == "-"):
+		return make(a, b, ta)
+	case temporal(ta) && tb.IsInterval() && (op == "+" || op == "-"):
+		return make(a, b, ta)
+	case temporal(tb) && op == "+":
+		return make(b, a, tb)
+	case ta.IsString() && (op == "+" || op == "-"):
+		return make(Cast(a, types.TimestampOf(3)), b, types.TimestampOf(3))
+	case ta.IsInterval() && tb.IsInteger() && (op == "*" || op == "/"):
+		return make(a, Cast(b, types.Of(types.BigInt)), ta)
+	case tb.IsInterval() && ta.IsInteger() && op == "*":
+		return make(b, Cast(a, types.Of(types.BigInt)), tb)
+	}
+	return nil, badOperands(op, a, b)
+}
+
+// Not and Negate make the unary operators.
+func Not(a plan.Expr) (plan.Expr, error) {
+	if !isBool(a) {
+		return nil, fault.Newf(fault.Config, "NOT cannot take %s", a.Type())
+	}
+	return &plan.Call{Func: "NOT", Args: []plan.Expr{Cast(a, types.Of(types.Boolean))}, T: types.Of(types.Boolean).WithNull(a.Type().Nullable())}, nil
+}
+
+// Negate makes -a.
+func Negate(a plan.Expr) (plan.Expr, error) {
+	if !a.Type().IsNumeric() && !a.Type().IsInterval() {
+		return nil, fault.Newf(fault.Config, "operator - cannot take %s", a.Type())
+	}
+	return &plan.Call{Func: "NEG", Args: []plan.Expr{a}, T: a.Type()}, nil
+}
+
+// Bool makes a call of a special form that is never NULL: IS NULL, IS TRUE, ….
+func Bool(name string, a plan.Expr) plan.Expr {
+	return &plan.Call{Func: name, Args: []plan.Expr{a}, T: types.Of(types.Boolean).AsNotNull()}
+}
