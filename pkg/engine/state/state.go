@@ -4,6 +4,8 @@
 // workers can take over any groups.
 package state
 
+import "errors"
+
 // DefaultGroups is a job's number of key groups unless it says otherwise.
 const DefaultGroups = 32
 
@@ -19,3 +21,12 @@ type Writer interface {
 type Reader interface {
 	Entries(table string, fn func(group uint16, key, value []byte) error) error
 }
+
+// Group is the key group of a hash. The exchange uses the same.
+func Group(hash uint64, groups int) uint16 { return uint16(hash % uint64(groups)) }
+
+// ErrCorrupt is returned for saved state that is damaged. There is no way to go on with it: the job must start from another snapshot.
+var ErrCorrupt = errors.New("state is corrupt")
+
+// ErrFull is returned when a table cannot take another key: 2^31-1 rows or 16 GiB of keys in one instance. Run the job with more workers.
+var ErrFull = errors.New("state table is full")
