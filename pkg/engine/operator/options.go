@@ -1,0 +1,60 @@
+package operator
+
+import (
+	"time"
+
+	"github.com/freshet-dw/freshet/pkg/engine/state"
+)
+
+// Options are what operators need of the job that runs them. The zero value is a job with the default number of key groups, in UTC.
+type Options struct {
+	// Groups is the job's number of key groups (0: state.DefaultGroups).
+	Groups int
+	// Now is the processing time of the current epoch, the same from its first Process to its EndEpoch and in a replay. Nil: that of the
+	// last EndEpoch.
+	Now func() time.Time
+	// Zone is the session's time zone (nil: UTC).
+	Zone *time.Location
+	// Late counts rows that were dropped because they came after their window was closed.
+	Late func(n int)
+	// First is true for the one instance of an operator that answers for what has no key: it gives the result of an
+	// aggregate without keys over no rows.
+	First bool
+}
+
+func (o Options) groups() int {
+	if o.Groups > 0 {
+		return o.Groups
+	}
+	return state.DefaultGroups
+}
+
+func (o Options) zone() *time.Location {
+	if o.Zone != nil {
+		return o.Zone
+	}
+	return time.UTC
+}
+
+func (o Options) late(n int) {
+	if o.Late != nil && n > 0 {
+		o.Late(n)
+	}
+}
+
+// clock gives the time of the current epoch.
+type clock struct {
+	now  func() time.Time
+	last time.Time
+}
+
+func (o Options) clock() clock { return clock{now: o.Now} }
+
+func (c *clock) time() time.Time {
+	if c.now != nil {
+		return c.now()
+	}
+	return c.last
+}
+
+func (c *clock) endEpoch(e Epoch) { c.last = e.Now }
