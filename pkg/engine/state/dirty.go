@@ -112,14 +112,18 @@ func (t *Table) Changes(full bool, del func(key []byte, hash uint64) error, put 
 // Restore inserts all entries of a table that Snapshot wrote, whose keys are rows of codec c. value reads what value of Snapshot
 // appended; the row's columns hold nothing of it yet.
 func (t *Table) Restore(r Reader, name string, c *Codec, groups int, value func(row int32, data []byte) error) error {
-	err := HashEntries(r, name, c, groups, func(key []byte, hash uint64, data []byte) error {
-		row, fresh, err := t.UpsertKey(key, hash)
+	err := HashEntries(r, name, c, groups, func(e Entry) error {
+		if len(e.Suffix) > 0 {
+			return fmt.Errorf("%w: %d bytes after a key", ErrCorrupt, len(e.Suffix))
+		}
+		row, fresh, err := t.UpsertKey(e.Key, e.Hash)
 		if err != nil {
 			return err
 		}
 		if !fresh {
 			return fmt.Errorf("%w: a key comes twice", ErrCorrupt)
 		}
+		data := e.Value
 		if t.ttl > 0 {
 			if len(data) < 8 {
 				return fmt.Errorf("%w: no time of last update", ErrCorrupt)
@@ -133,24 +137,32 @@ func (t *Table) Restore(r Reader, name string, c *Codec, groups int, value func(
 		return fmt.Errorf("restore state table %s: %w", name, err)
 	}
 	// What was just read is saved already.
-	t.flagSaved()
+	t.MarkSaved()
 	return nil
 }
 
-// flagSaved makes all rows clean and known to the snapshot.
-func (t *Table) flagSaved() {
+// MarkSaved makes all rows unchanged, as if a Snapshot had just written them: for users that restore rows themselves.
+func (t *Table) MarkSaved() {
 	for i := range t.flags {
 		t.flags[i] = t.flags[i]&^flagDirty | flagSaved
 	}
 	t.dirty = t.dirty[:0]
 }
 
-// HashEntries gives the entries of a table whose keys are rows of codec c, with the hashes of the keys' columns (kernel.Hash). It checks
-// that they belong to the group that they were saved in.
-func HashEntries(r Reader, name string, c *Codec, groups int, fn func(key []byte, hash uint64, value []byte) error) error {
+// Entry is a saved entry: its key is a codec's row and what the user appended to it.
+type Entry struct {
+	Key, Suffix, Value []byte
+	Hash               uint64 // of the row's columns
+}
+
+// HashEntries gives the entries of a table whose keys start with rows of codec c, with the hashes of the rows' columns
+// (kernel.Hash; 0 if there are none). It checks that they belong to the group that they were saved in. The slices are
+// valid during the call only.
+func HashEntries(r Reader, name string, c *Codec, groups int, fn func(Entry) error) error {
 	b := batch.NewBuilder(c.types...)
 	var keys, values Keys
 	var saved []uint16
+	var suffix []int32
 	keys.Reset()
 	values.Reset()
 	flush := func() error {
@@ -166,13 +178,15 @@ func HashEntries(r Reader, name string, c *Codec, groups int, fn func(key []byte
 			if Group(keys.Hash[i], groups) != saved[i] {
 				return fmt.Errorf("%w: key group %d of %d holds a key of group %d", ErrCorrupt, saved[i], groups, Group(keys.Hash[i], groups))
 			}
-			if err := fn(keys.At(i), keys.Hash[i], values.At(i)); err != nil {
+			k := keys.At(i)
+			cut := len(k) - int(suffix[i])
+			if err := fn(Entry{Key: k[:cut], Suffix: k[cut:], Value: values.At(i), Hash: keys.Hash[i]}); err != nil {
 				return err
 			}
 		}
 		keys.Reset()
 		values.Reset()
-		saved = saved[:0]
+		saved, suffix = saved[:0], suffix[:0]
 		return nil
 	}
 	err := r.Entries(name, func(group uint16, key, value []byte) error {
@@ -180,13 +194,11 @@ func HashEntries(r Reader, name string, c *Codec, groups int, fn func(key []byte
 		if err != nil {
 			return err
 		}
-		if len(rest) > 0 {
-			return fmt.Errorf("%w: %d bytes after a key", ErrCorrupt, len(rest))
-		}
 		b.RowDone(batch.Insert, -1)
 		keys.Append(key, 0)
 		values.Append(value, 0)
 		saved = append(saved, group)
+		suffix = append(suffix, int32(len(rest)))
 		if b.Len() == batch.TargetRows {
 			return flush()
 		}
