@@ -85,7 +85,7 @@ type Star struct {
 	Qualifier *Name // nil: *
 }
 
-// Unary is "-", "+" or "NOT".
+// Unary is "-", "+" or "NOT"; in MATCH_RECOGNIZE also "RUNNING" or "FINAL".
 type Unary struct {
 	Loc
 	Op string

@@ -206,10 +206,9 @@ type MatchRecognize struct {
 	Alias       *TableAlias
 }
 
-// Measure is [RUNNING|FINAL] x AS alias; Mode is "", "RUNNING" or "FINAL".
+// Measure is x AS alias of MEASURES.
 type Measure struct {
 	Loc
-	Mode  string
 	X     Expr
 	Alias *Ident
 }
