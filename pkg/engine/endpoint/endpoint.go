@@ -26,6 +26,8 @@ type Chunk struct {
 	// Time is the newest record timestamp in it (milliseconds since the epoch), 0 if there is none.
 	Time    int64
 	Payload any
+	// Cut splits the chunk at position at (From < at < Next) into what lies before and the rest.
+	Cut func(at int64) (head, tail *Chunk)
 }
 
 // Reader decodes the chunks of one source. One instance a worker.
@@ -78,9 +80,15 @@ type Progress struct {
 type Job interface {
 	// Recover reads the last committed progress, before the first Poll; the zero Progress for a new job. Poll then goes on from there.
 	Recover(ctx context.Context) (Progress, error)
+	// Resume sets where the sources go on whose positions the job's log does not keep itself. It is called once, after Recover.
+	Resume(ctx context.Context, positions map[Split]int64) error
+	// KeepsPositions is true when Commit and Recover carry all sources' positions; otherwise the engine keeps them in its snapshots.
+	KeepsPositions() bool
 	// Poll gives the next chunks, waiting until ctx ends for the first one. io.EOF (with or without chunks): all sources are bounded and at
 	// their end.
 	Poll(ctx context.Context) ([]*Chunk, error)
+	// Splits lists the splits of a source that exist now, after Recover: each of them holds the watermark back until it had rows or went idle.
+	Splits(s *plan.Source) []string
 	Reader(s *plan.Source, worker int) (Reader, error)
 	Sink(s *plan.Sink, worker int) (Sink, error)
 	Lookup(j *plan.LookupJoin, worker int) (Lookup, error)

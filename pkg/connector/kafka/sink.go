@@ -1,0 +1,126 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/freshet-dw/freshet/pkg/engine/batch"
+	"github.com/freshet-dw/freshet/pkg/engine/endpoint"
+	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/format"
+	"github.com/freshet-dw/freshet/pkg/format/formats"
+	"github.com/freshet-dw/freshet/pkg/sql/plan"
+)
+
+// sink writes one table on one worker, inside the session's transaction: what it has sent counts when the session commits.
+type sink struct {
+	s          *session
+	t          *table
+	topic      string
+	value, key format.Encoder
+	vcols      []int
+	kcols      []int
+	changes    bool // the format or the key expresses updates and deletes
+	keys       [][]byte
+	slab       []byte
+}
+
+// Sink implements connector.Session.
+func (s *session) Sink(n *plan.Sink, _ int) (endpoint.Sink, error) {
+	t := s.tables[n]
+	at := map[int]int{} // input column by table column
+	for i, c := range n.Columns {
+		at[c] = i
+	}
+	k := &sink{s: s, t: t, topic: t.topics[0], changes: n.Caps.SinkMode != 1}
+	var err error
+	if k.value, err = formats.NewEncoder(t.value.name, t.fields(t.valueCols, false), s.withDir(t.value.opts)); err != nil {
+		return nil, fmt.Errorf("table %s: %w", t.t.Name, err)
+	}
+	for _, c := range t.valueCols {
+		k.vcols = append(k.vcols, at[c])
+	}
+	if t.key.name != "" {
+		if k.key, err = formats.NewEncoder(t.key.name, t.fields(t.keyCols, true), s.withDir(t.key.opts)); err != nil {
+			return nil, fmt.Errorf("table %s, key: %w", t.t.Name, err)
+		}
+		for _, c := range t.keyCols {
+			k.kcols = append(k.kcols, at[c])
+		}
+	}
+	return k, nil
+}
+
+// Begin implements endpoint.Sink.
+func (k *sink) Begin(endpoint.Epoch) error { return nil }
+
+// keep copies b into memory that the record owns.
+func (k *sink) keep(b []byte) []byte {
+	if len(k.slab)+len(b) > cap(k.slab) {
+		k.slab = make([]byte, 0, max(256<<10, len(b)))
+	}
+	at := len(k.slab)
+	k.slab = append(k.slab, b...)
+	return k.slab[at:len(k.slab):len(k.slab)]
+}
+
+// Write implements endpoint.Sink.
+func (k *sink) Write(ctx context.Context, b *batch.Batch) error {
+	if b.Kinds != nil && !k.changes {
+		for _, kind := range b.Kinds {
+			if kind != batch.Insert {
+				return fault.Newf(fault.Internal, "topic %s takes inserts only and was given a %s", k.topic, kind)
+			}
+		}
+	}
+	k.keys = k.keys[:0]
+	if k.key != nil {
+		kb := batch.Select(b, k.kcols)
+		keys := &batch.Batch{N: kb.N, Cols: kb.Cols}
+		for range b.N {
+			k.keys = append(k.keys, nil)
+		}
+		if err := k.key.Encode(keys, func(row int, v []byte) error { k.keys[row] = k.keep(v); return nil }); err != nil {
+			return fmt.Errorf("encode key: %w", err)
+		}
+	}
+	values := batch.Select(b, k.vcols)
+	if k.t.upsert {
+		// A delete is a tombstone and −U says nothing: the format sees plain rows.
+		values = &batch.Batch{N: b.N, Cols: values.Cols}
+	} else {
+		values = &batch.Batch{N: b.N, Cols: values.Cols, Kinds: b.Kinds}
+	}
+	records := make([]kgo.Record, b.N)
+	return k.value.Encode(values, func(row int, v []byte) error {
+		r := &records[row]
+		r.Topic = k.topic
+		if k.key != nil {
+			r.Key = k.keys[row]
+		}
+		if k.t.upsert {
+			switch b.Kind(row) {
+			case batch.UpdateBefore:
+				return nil
+			case batch.Delete:
+			default:
+				r.Value = k.keep(v)
+			}
+		} else {
+			r.Value = k.keep(v)
+		}
+		k.s.produce(ctx, r)
+		return nil
+	})
+}
+
+// Flush implements endpoint.Sink: the commit waits for what was sent; an error that is known already stops the epoch here.
+func (k *sink) Flush(context.Context) error { return k.s.sent() }
+
+// Commit implements endpoint.Sink.
+func (k *sink) Commit(context.Context, endpoint.Epoch) error { return nil }
+
+// Close implements endpoint.Sink.
+func (k *sink) Close() error { return nil }

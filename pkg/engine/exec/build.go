@@ -1,0 +1,128 @@
+package exec
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/freshet-dw/freshet/pkg/engine/batch"
+	"github.com/freshet-dw/freshet/pkg/engine/endpoint"
+	"github.com/freshet-dw/freshet/pkg/engine/operator"
+	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/sql/plan"
+	"github.com/freshet-dw/freshet/pkg/sql/types"
+)
+
+// build makes the workers with their instances of all nodes.
+func (r *run) build(workers int) error {
+	r.owner = make([]int32, r.cfg.Groups)
+	for g := range r.owner {
+		r.owner[g] = int32(g * workers / len(r.owner))
+	}
+	r.marks = make([]int64, len(r.g.nodes))
+	for i, n := range r.g.nodes {
+		r.marks[i] = operator.NoWatermark
+		if _, ok := n.(*plan.Watermark); ok {
+			r.clocks[i] = &clock{Newest: map[string]int64{}, Quiet: map[string]int64{}, Mark: operator.NoWatermark}
+		}
+	}
+	for id := range workers {
+		w := &worker{id: id, run: r, in: newQueue()}
+		n := len(r.g.nodes)
+		w.ops, w.readers, w.sinks = make([]operator.Operator, n), make([]endpoint.Reader, n), make([]*sinkInstance, n)
+		w.outs, w.times = make([]operator.Output, n), make([]timeMark, n)
+		r.workers = append(r.workers, w)
+		for i, node := range r.g.nodes {
+			if err := w.instance(i, node); err != nil {
+				return errors.Join(fmt.Errorf("build %s: %w", node.Describe(), err), r.closeAll())
+			}
+		}
+	}
+	return nil
+}
+
+func inputTypes(n plan.Node) []types.Type {
+	if len(n.Inputs()) == 0 {
+		return nil
+	}
+	return schemaTypes(n.Inputs()[0].Props().Out)
+}
+
+func schemaTypes(s plan.Schema) []types.Type {
+	ts := make([]types.Type, len(s))
+	for i, c := range s {
+		ts[i] = c.Type
+	}
+	return ts
+}
+
+// instance makes worker w's instance of one node.
+func (w *worker) instance(i int, node plan.Node) error {
+	r := w.run
+	w.outs[i] = w.output(i)
+	opts := operator.Options{
+		Groups: r.cfg.Groups, Zone: r.cfg.Zone,
+		Late: func(n int) { r.cfg.Metrics.late(r.cfg.Name, n) },
+	}
+	in := inputTypes(node)
+	var err error
+	switch n := node.(type) {
+	case *plan.Source:
+		w.readers[i], err = r.job.Reader(n, w.id)
+	case *plan.Sink:
+		var s endpoint.Sink
+		if s, err = r.job.Sink(n, w.id); err == nil {
+			w.sinks[i] = &sinkInstance{Sink: s}
+		}
+	case *plan.LookupJoin:
+		var l endpoint.Lookup
+		if l, err = r.job.Lookup(n, w.id); err == nil {
+			w.lookups = append(w.lookups, l)
+			w.ops[i], err = newLookupJoin(r.ctx, n, l, opts, func(misses int) { r.cfg.Metrics.miss(r.cfg.Name, n.Table.Name, misses) })
+		}
+	case *plan.Watermark:
+		w.times[i] = timeMark{newest: map[endpoint.Split]int64{}, fed: map[endpoint.Split]bool{}}
+	case *plan.Exchange, *plan.Union:
+	case *plan.Values:
+		w.ops[i], err = newValues(n, w.id == 0, opts)
+	case *plan.Calc:
+		w.ops[i], err = newCalc(n, opts)
+	case *plan.ChangelogNormalize:
+		w.ops[i], err = operator.NewChangelogNormalize(n, in, opts)
+	case *plan.GroupAgg:
+		w.ops[i], err = operator.NewGroupAgg(n, in, opts)
+	case *plan.WindowAssign:
+		w.ops[i], err = operator.NewWindowAssign(n, in, opts)
+	case *plan.WindowAgg:
+		w.ops[i], err = operator.NewWindowAgg(n, in, opts)
+	case *plan.Join:
+		w.ops[i], err = operator.NewJoin(n, schemaTypes(n.Left.Props().Out), schemaTypes(n.Right.Props().Out), opts)
+	case *plan.IntervalJoin:
+		w.ops[i], err = operator.NewIntervalJoin(n, schemaTypes(n.Left.Props().Out), schemaTypes(n.Right.Props().Out), opts)
+	case *plan.Rank:
+		w.ops[i], err = operator.NewRank(n, in, opts)
+	case *plan.Deduplicate:
+		w.ops[i], err = operator.NewDeduplicate(n, in, opts)
+	default:
+		err = fault.Newf(fault.Internal, "no operator for %T", node)
+	}
+	return err
+}
+
+func (w *worker) output(node int) operator.Output {
+	return func(b *batch.Batch) error { return w.emit(node, b) }
+}
+
+func (r *run) closeAll() error {
+	var errs []error
+	for _, w := range r.workers {
+		for _, s := range w.sinks {
+			if s != nil {
+				errs = append(errs, s.Close())
+			}
+		}
+		for _, l := range w.lookups {
+			errs = append(errs, l.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
