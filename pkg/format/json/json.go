@@ -38,7 +38,11 @@ type Options struct {
 	MapNullKeyLiteral  string // the key written by NullKeyLiteral
 	DecimalAsPlain     bool   // 0.000000027 instead of 2.7E-8
 	IgnoreNullFields   bool   // leave NULL fields out when encoding
-	NumericBooleans    bool   // 1 is true; databases that have no boolean send it so. Not an option of Flink's.
+
+	// What the formats that are made of JSON ask for; no user sets them.
+
+	NumericBooleans bool // 1 is true: databases that have no boolean send it so
+	EpochMillis     bool // a number in TIMESTAMP_LTZ is milliseconds since the epoch
 }
 
 // ParseOptions reads the options and checks them.
@@ -106,7 +110,7 @@ func (d *Decoder) message(v []byte, out *batch.Builder, msg int32) error {
 	if err != nil {
 		return err
 	}
-	if err := atEnd(v, end); err != nil {
+	if err := End(v, end); err != nil {
 		return err
 	}
 	if err := d.row.Append(v, spans); err != nil {
@@ -122,7 +126,7 @@ func (d *Decoder) other(v []byte, at int, out *batch.Builder, msg int32) error {
 	if err != nil {
 		return err
 	}
-	if err := atEnd(v, end); err != nil {
+	if err := End(v, end); err != nil {
 		return err
 	}
 	if s := (Span{at, end}); v[at] != '[' {
@@ -152,20 +156,13 @@ func (d *Decoder) other(v []byte, at int, out *batch.Builder, msg int32) error {
 	})
 }
 
-// atEnd checks that nothing but white space follows the value that ended at i.
-func atEnd(v []byte, i int) error {
+// Start is where the value of a message begins.
+func Start(v []byte) int { return space(v, 0) }
+
+// End checks that nothing but white space follows the value that ended at i.
+func End(v []byte, i int) error {
 	if i = space(v, i); i < len(v) {
 		return unexpected(v, i, "the end")
 	}
 	return nil
-}
-
-// Whole checks that the message is one value and returns its place.
-func Whole(v []byte) (Span, error) {
-	at := space(v, 0)
-	end, err := skip(v, at)
-	if err == nil {
-		err = atEnd(v, end)
-	}
-	return Span{at, end}, err
 }

@@ -285,6 +285,13 @@ func (r *Row) append(c *column, v []byte, first byte) error {
 		}
 		return err
 	case types.Timestamp, types.TimestampLTZ:
+		if number && r.opts.EpochMillis {
+			ms, err := text.Int(v, 53)
+			if err == nil {
+				c.b.(*array.TimestampBuilder).Append(arrow.Timestamp(ms * 1000))
+			}
+			return err
+		}
 		us, err := text.Timestamp(v, r.opts.TimestampStandard, c.kind == types.TimestampLTZ)
 		if err == nil {
 			c.b.(*array.TimestampBuilder).Append(arrow.Timestamp(text.Cut(us, c.precision)))

@@ -278,3 +278,18 @@ func Elements(data []byte, s Span, f func(Span) error) error {
 func IsNull(data []byte, s Span) bool {
 	return s.Missing() || s.To-s.From == 4 && string(data[s.From:s.To]) == "null"
 }
+
+var errNoText = errors.New("not a string")
+
+// Text returns the text of a string value, such as the names and kinds in envelopes.
+func Text(data []byte, s Span) ([]byte, error) {
+	if s.Missing() {
+		return nil, errMissing
+	}
+	if data[s.From] != '"' {
+		return nil, errNoText
+	}
+	t := data[s.From+1 : s.To-1]
+	var buf []byte
+	return unescape(&buf, t)
+}
