@@ -35,7 +35,8 @@ func (p *parser) primary() ast.Expr {
 			return p.nameOrCall()
 		}
 		if ast.Reserved(t.kw) && t.kw != "FROM" {
-			if e := p.ahead(1); e.kind == tOp && (e.val == "," || e.val == ")" || e.val == "=" || e.val == ".") {
+			if e := p.ahead(1); e.kw == "FROM" || e.kw == "AS" ||
+				e.kind == tOp && (e.val == "," || e.val == ")" || e.val == "=" || e.val == ".") {
 				p.failAt(t, "write `"+t.text+"`", "%s is a reserved word, so it is not a column's name", t.text)
 			}
 		}
