@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/freshet-dw/freshet/pkg/testkit/storetest"
 )
 
 func post(t testing.TB, addr, query string) string {
@@ -26,4 +28,9 @@ func TestStart(t *testing.T) {
 	if got := post(t, s.HTTPAddr(), "SELECT 1 + 1"); got != "2\n" {
 		t.Fatalf("got %q", got)
 	}
+}
+
+func TestConformance(t *testing.T) {
+	s := start(t, t.TempDir())
+	storetest.ClickHouse(t, s.TCPAddr(), s.HTTPAddr())
 }
