@@ -154,6 +154,8 @@ func ValueString(a arrow.Array, i int) string {
 		return fmt.Sprintf("%x", a.Value(i))
 	case *array.Timestamp:
 		return timestampString(int64(a.Value(i)), a.DataType().(*arrow.TimestampType).TimeZone != "")
+	case *array.Decimal128: // Arrow's own text goes through floats
+		return decimalString(a.Value(i).BigInt().String(), int(a.DataType().(*arrow.Decimal128Type).Scale))
 	case *array.Struct:
 		var s strings.Builder
 		s.WriteString("+I[")
@@ -193,4 +195,19 @@ func ValueString(a arrow.Array, i int) string {
 		return s.String()
 	}
 	return a.ValueStr(i)
+}
+
+// decimalString puts the point into an unscaled decimal.
+func decimalString(digits string, scale int) string {
+	if scale <= 0 {
+		return digits
+	}
+	sign := ""
+	if digits[0] == '-' {
+		sign, digits = "-", digits[1:]
+	}
+	if len(digits) <= scale {
+		digits = strings.Repeat("0", scale+1-len(digits)) + digits
+	}
+	return sign + digits[:len(digits)-scale] + "." + digits[len(digits)-scale:]
 }

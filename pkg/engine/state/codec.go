@@ -230,6 +230,10 @@ func Resize[T any](s []T, n int) []T {
 // Encode replaces k's rows by the first n rows of cols, column by column. It does not set k.Hash. The rows of a batch
 // together must stay below 2 GiB.
 func (c *Codec) Encode(k *Keys, cols []arrow.Array, n int) {
+	if n == 0 {
+		k.Reset()
+		return
+	}
 	k.Offs = Resize(k.Offs, n+1)
 	k.Offs[0] = 0
 	if !c.flat {

@@ -88,6 +88,9 @@ func (t *Table) Hash(row int32) uint64 { return t.hash[row] }
 // Used tells whether a row holds a key.
 func (t *Table) Used(row int32) bool { return t.flags[row]&flagUsed != 0 }
 
+// Saved tells whether a Snapshot has written the row's key since it was inserted.
+func (t *Table) Saved(row int32) bool { return t.flags[row]&flagSaved != 0 }
+
 // Find sets rows[i] to the row of key i, -1 if it is absent. k.Hash must be set; len(rows) must be k.Len().
 func (t *Table) Find(k *Keys, rows []int32) {
 	for i := range rows {
