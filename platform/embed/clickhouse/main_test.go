@@ -11,7 +11,10 @@ import (
 	"github.com/freshet-dw/freshet/platform/embed/clickhouse"
 )
 
-const childCommand = "clickhouse-server"
+const (
+	childCommand  = "clickhouse-server"
+	parentCommand = "clickhouse-parent" // starts a server and waits to be killed
+)
 
 // TestMain is also the child: Start runs this test binary again.
 func TestMain(m *testing.M) {
@@ -21,6 +24,15 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if len(os.Args) > 2 && os.Args[1] == parentCommand {
+		s, err := clickhouse.Start(context.Background(), clickhouse.Config{Dir: os.Args[2], Args: []string{childCommand}, Logger: quiet()})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Println(s.PID(), s.HTTPAddr())
+		select {}
 	}
 	os.Exit(m.Run())
 }
@@ -41,6 +53,8 @@ func start(t testing.TB, dir string) *clickhouse.Server {
 	})
 	return s
 }
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 type logWriter struct{ t testing.TB }
 

@@ -2,10 +2,12 @@ package front
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -73,8 +75,17 @@ func RefuseHTTP(ctx context.Context, l *net.TCPListener, reason func() string, l
 	_ = srv.Serve(openListener{l}) // ends with the interrupted Accept
 }
 
-// openListener stays open when its server closes.
+// openListener stays open when its server closes. An interrupted Accept looks closed to the server, which
+// would otherwise wait and try again.
 type openListener struct{ net.Listener }
+
+func (l openListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = net.ErrClosed
+	}
+	return c, err
+}
 
 func (openListener) Close() error { return nil }
 
