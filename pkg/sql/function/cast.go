@@ -12,9 +12,19 @@ func Cast(e plan.Expr, to types.Type) plan.Expr {
 		return e
 	}
 	to = to.WithNull(from.Nullable())
-	if l, ok := e.(*plan.Literal); ok {
-		if c, ok := castLiteral(l, to); ok {
+	switch x := e.(type) {
+	case *plan.Literal:
+		if c, ok := castLiteral(x, to); ok {
 			return c
+		}
+	case *plan.Call:
+		// A constructor is made in the wanted type at once.
+		if x.Func == "ROW" && to.Kind == types.Row && len(x.Args) == len(to.Fields) {
+			args := make([]plan.Expr, len(x.Args))
+			for i, a := range x.Args {
+				args[i] = Cast(a, to.Fields[i].Type)
+			}
+			return &plan.Call{Func: "ROW", Args: args, T: to}
 		}
 	}
 	return &plan.Call{Func: "CAST", Args: []plan.Expr{e}, T: to}

@@ -276,6 +276,14 @@ func (n *Rank) Describe() string {
 	return l.String()
 }
 
+func (n *Over) Describe() string {
+	l := line{name: "Over"}
+	l.add("func", "%s", n.Func)
+	l.list("partition", in(n, 0).Names(n.PartitionBy))
+	l.list("order", order(in(n, 0), n.Order))
+	return l.String()
+}
+
 func (n *Deduplicate) Describe() string {
 	l := line{name: "Deduplicate"}
 	l.list("keys", in(n, 0).Names(n.Keys))
@@ -326,5 +334,6 @@ var (
 	_ Node = (*LookupJoin)(nil)
 	_ Node = (*Rank)(nil)
 	_ Node = (*Deduplicate)(nil)
+	_ Node = (*Over)(nil)
 	_ Node = (*Sink)(nil)
 )

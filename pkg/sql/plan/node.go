@@ -9,7 +9,18 @@ import (
 type Column struct {
 	Name string
 	Type types.Type
+	Attr TimeAttr
 }
+
+// TimeAttr tells whether a column is a time attribute, which windows and time-bounded joins need.
+type TimeAttr uint8
+
+// RowTime columns carry watermarks; ProcTime columns are PROCTIME().
+const (
+	NoTime TimeAttr = iota
+	RowTime
+	ProcTime
+)
 
 // Schema is a node's output columns.
 type Schema []Column
@@ -23,6 +34,10 @@ type Props struct {
 	Mode catalog.ChangeMode
 	// UpsertKey is a set of columns that identify a row of the change stream, nil if none is known.
 	UpsertKey []int
+	// Keys are all sets of columns known to identify a row; UpsertKey is the first. An empty set means a single row.
+	Keys [][]int
+	// Pos is the place in the SQL file that made the node, for messages.
+	Pos catalog.Pos
 	// RowTime is the column that carries event time with watermarks, -1 if none.
 	RowTime int
 	Out     Schema
@@ -95,6 +110,7 @@ type ChangelogNormalize struct {
 	P     Props
 	Input Node
 	Keys  []int
+	TTL   int64
 }
 
 // AggPhase splits an aggregation around an exchange.
@@ -228,6 +244,16 @@ type Rank struct {
 	TTL         int64
 }
 
+// Over adds Func's value (ROW_NUMBER) over rows of a partition in Order as the last column. Only the planner sees it: it becomes a
+// Rank or a Deduplicate, or is refused.
+type Over struct {
+	P           Props
+	Input       Node
+	Func        string
+	PartitionBy []int
+	Order       []SortKey
+}
+
 // Deduplicate keeps the first or last row of every key by event or processing time.
 type Deduplicate struct {
 	P        Props
@@ -249,6 +275,7 @@ type Sink struct {
 	Keys        []int
 	Caps        catalog.Caps
 	Materialize bool
+	TTL         int64 // of Materialize's state
 	// Static holds the literals of INSERT … PARTITION (…), already part of the input.
 	Overwrite bool
 }

@@ -15,6 +15,7 @@ func (n *IntervalJoin) Props() *Props       { return &n.P }
 func (n *LookupJoin) Props() *Props         { return &n.P }
 func (n *Rank) Props() *Props               { return &n.P }
 func (n *Deduplicate) Props() *Props        { return &n.P }
+func (n *Over) Props() *Props               { return &n.P }
 func (n *Sink) Props() *Props               { return &n.P }
 
 func (n *Source) Inputs() []Node             { return nil }
@@ -32,6 +33,7 @@ func (n *IntervalJoin) Inputs() []Node       { return []Node{n.Left, n.Right} }
 func (n *LookupJoin) Inputs() []Node         { return []Node{n.Input} }
 func (n *Rank) Inputs() []Node               { return []Node{n.Input} }
 func (n *Deduplicate) Inputs() []Node        { return []Node{n.Input} }
+func (n *Over) Inputs() []Node               { return []Node{n.Input} }
 func (n *Sink) Inputs() []Node               { return []Node{n.Input} }
 
 func (n *Source) SetInput(int, Node)                 {}
@@ -47,6 +49,7 @@ func (n *WindowAgg) SetInput(_ int, x Node)          { n.Input = x }
 func (n *LookupJoin) SetInput(_ int, x Node)         { n.Input = x }
 func (n *Rank) SetInput(_ int, x Node)               { n.Input = x }
 func (n *Deduplicate) SetInput(_ int, x Node)        { n.Input = x }
+func (n *Over) SetInput(_ int, x Node)               { n.Input = x }
 func (n *Sink) SetInput(_ int, x Node)               { n.Input = x }
 
 func (n *Join) SetInput(i int, x Node) {

@@ -1,0 +1,187 @@
+package bind
+
+import (
+	"slices"
+
+	"github.com/freshet-dw/freshet/pkg/sql/ast"
+	"github.com/freshet-dw/freshet/pkg/sql/function"
+	"github.com/freshet-dw/freshet/pkg/sql/plan"
+	"github.com/freshet-dw/freshet/pkg/sql/types"
+)
+
+// aggregation is the GROUP BY of a SELECT while its expressions are bound.
+type aggregation struct {
+	input   *rel
+	keys    []plan.Expr
+	calls   []aggregateCall
+	win     *groupWindow
+	winCols []string // columns of the legacy window that the SELECT asks for
+}
+
+type aggregateCall struct {
+	fn       string
+	args     []plan.Expr
+	filter   plan.Expr
+	distinct bool
+	t        types.Type
+}
+
+func (a *aggregation) equal(c, d aggregateCall) bool {
+	if c.fn != d.fn || c.distinct != d.distinct || len(c.args) != len(d.args) || (c.filter == nil) != (d.filter == nil) {
+		return false
+	}
+	for i := range c.args {
+		if !plan.Equal(c.args[i], d.args[i]) {
+			return false
+		}
+	}
+	return c.filter == nil || plan.Equal(c.filter, d.filter)
+}
+
+func (b *Binder) groupBy(r *rel, q *ast.Select) *aggregation {
+	a := &aggregation{input: r}
+	if q.GroupBy == nil {
+		return a
+	}
+	s := &scope{rel: r, clause: "GROUP BY"}
+	for _, g := range q.GroupBy.Items {
+		switch g.Kind {
+		case ast.GroupEmpty:
+			continue
+		case ast.GroupExprs:
+		default:
+			b.remedy(g.Pos(), "write one SELECT for each grouping and UNION ALL them", "GROUPING SETS, ROLLUP and CUBE are not supported")
+			continue
+		}
+		for _, x := range g.Exprs {
+			if f, ok := x.(*ast.FuncCall); ok && isGroupWindow(f.FuncName()) {
+				b.groupWindow(s, a, f)
+				continue
+			}
+			if b.namesAlias(s, q, x) {
+				continue
+			}
+			e := b.expr(s, x)
+			if !slices.ContainsFunc(a.keys, func(k plan.Expr) bool { return plan.Equal(k, e) }) {
+				a.keys = append(a.keys, e)
+			}
+		}
+	}
+	return a
+}
+
+// namesAlias reports a GROUP BY item that is an alias of the select list, a common habit from other systems.
+func (b *Binder) namesAlias(s *scope, q *ast.Select, x ast.Expr) bool {
+	n, ok := x.(*ast.Name)
+	if !ok || len(n.Parts) != 1 || len(s.find("", n.Last())) > 0 {
+		return false
+	}
+	for _, it := range q.Items {
+		if it.Alias != nil && it.Alias.Name == n.Last() {
+			b.remedy(x.Pos(), "write GROUP BY "+ast.String(it.X), "GROUP BY cannot name the alias %s of the SELECT list", n.Last())
+			return true
+		}
+	}
+	return false
+}
+
+func (b *Binder) aggCall(s *scope, x *ast.FuncCall) plan.Expr {
+	name := x.FuncName()
+	if s.agg == nil {
+		b.errorf(x.Pos(), "aggregate %s cannot stand in %s", name, s.clause)
+		return poison()
+	}
+	inner := &scope{rel: s.agg.input, clause: "the argument of " + name}
+	c := aggregateCall{distinct: x.Distinct}
+	if x.Star && name != "COUNT" || !x.Star && name == "COUNT" && len(x.Args) == 0 {
+		b.errorf(x.Pos(), "%s wants an argument", name)
+		return poison()
+	}
+	before := len(b.errs)
+	var args []plan.Expr
+	for _, arg := range x.Args {
+		args = append(args, b.expr(inner, arg.Value))
+	}
+	if x.Filter != nil {
+		c.filter = b.condition(&scope{rel: s.agg.input, clause: "FILTER"}, x.Filter)
+	}
+	if len(b.errs) > before {
+		return poison()
+	}
+	var err error
+	if c.fn, c.args, c.t, err = function.Aggregate(name, args, len(s.agg.keys) > 0 || s.agg.win != nil); err != nil {
+		b.fail(x.Pos(), err)
+		return poison()
+	}
+	switch {
+	case c.filter != nil && c.fn != "COUNT" && c.fn != "SUM0":
+		c.t = c.t.AsNullable()
+	case c.fn == "COUNT" && len(c.args) == 1 && !c.distinct && c.args[0].Type().NotNull:
+		c.args = nil // COUNT of what is never NULL counts rows
+	}
+	if c.fn == "MIN" || c.fn == "MAX" {
+		c.distinct = false
+	}
+	i := slices.IndexFunc(s.agg.calls, func(d aggregateCall) bool { return s.agg.equal(c, d) })
+	if i < 0 {
+		i = len(s.agg.calls)
+		s.agg.calls = append(s.agg.calls, c)
+	}
+	return &placeholder{owner: s.agg, index: i, t: c.t, label: ast.String(x)}
+}
+
+// aggregate makes the node and gives how expressions over the input read its result.
+func (b *Binder) aggregate(a *aggregation, q *ast.Select) (plan.Node, func(plan.Expr) plan.Expr) {
+	var all []plan.Expr
+	keys := addExprs(&all, a.keys)
+	aggs := make([]plan.AggCall, len(a.calls))
+	for i, c := range a.calls {
+		aggs[i] = plan.AggCall{Func: c.fn, Distinct: c.distinct, Filter: -1, T: c.t, Name: "$agg" + itoa(i), Args: addExprs(&all, c.args)}
+		if c.filter != nil {
+			aggs[i].Filter = addExprs(&all, []plan.Expr{c.filter})[0]
+		}
+	}
+	pos := q.Pos()
+	if q.GroupBy != nil {
+		pos = q.GroupBy.Pos()
+	}
+	var node plan.Node
+	if a.win != nil {
+		spec := a.win.spec
+		spec.TimeCol = addExprs(&all, []plan.Expr{a.win.time})[0]
+		pre := calc(a.input.node, nil, all, nil, pos)
+		node = plan.New(&plan.WindowAgg{Input: pre, Keys: keys, Aggs: aggs, Win: spec, WindowCols: a.winCols}, pos)
+	} else {
+		pre := calc(a.input.node, nil, all, nil, pos)
+		node = plan.New(&plan.GroupAgg{Input: pre, Keys: keys, Aggs: aggs}, pos)
+	}
+	out := node.Props().Out
+	ref := func(i int) plan.Expr { return &plan.ColRef{Index: i, Name: out[i].Name, T: out[i].Type} }
+	told := map[string]bool{}
+	return node, func(e plan.Expr) plan.Expr {
+		return plan.Rewrite(e, func(x plan.Expr) plan.Expr {
+			if i := slices.IndexFunc(a.keys, func(k plan.Expr) bool { return plan.Equal(k, x) }); i >= 0 {
+				if _, isLit := x.(*plan.Literal); !isLit {
+					return ref(i)
+				}
+			}
+			switch x := x.(type) {
+			case *placeholder:
+				if x.owner == a {
+					return ref(len(keys) + x.index)
+				}
+			case *windowPlace:
+				if x.agg == a {
+					return ref(len(keys) + len(aggs) + x.index)
+				}
+			case *plan.ColRef:
+				if place, ok := b.places[x]; ok && !told[x.Name] {
+					told[x.Name] = true
+					b.remedy(place, "add it to GROUP BY, or take MAX("+x.Name+")", "column %s is neither in GROUP BY nor inside an aggregate", x.Name)
+				}
+				return poison()
+			}
+			return nil
+		})
+	}
+}

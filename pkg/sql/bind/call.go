@@ -1,0 +1,103 @@
+package bind
+
+import (
+	"strconv"
+
+	"github.com/freshet-dw/freshet/pkg/sql/ast"
+	"github.com/freshet-dw/freshet/pkg/sql/function"
+	"github.com/freshet-dw/freshet/pkg/sql/plan"
+)
+
+func itoa(i int) string { return strconv.Itoa(i) }
+
+func (b *Binder) call(s *scope, x *ast.FuncCall) plan.Expr {
+	name := x.FuncName()
+	switch {
+	case x.Over != nil:
+		return b.overCall(s, x)
+	case function.IsAggregate(name):
+		return b.aggCall(s, x)
+	}
+	if kind, ok := windowFunction(name); ok {
+		return b.windowColumn(s, x, kind)
+	}
+	if x.Filter != nil || x.Distinct || x.Star {
+		b.errorf(x.Pos(), "%s is no aggregate: DISTINCT, * and FILTER cannot stand with it", name)
+		return poison()
+	}
+	args := make([]plan.Expr, 0, len(x.Args))
+	before := len(b.errs)
+	for _, a := range x.Args {
+		if a.Name != nil {
+			b.errorf(a.Pos(), "%s takes its arguments by place, not by name", name)
+			return poison()
+		}
+		args = append(args, b.expr(s, a.Value))
+	}
+	if len(b.errs) > before {
+		return poison() // one message for one fault
+	}
+	switch {
+	case name == "TRIM" && len(args) == 3:
+		side := x.Args[0].Value.(*ast.Symbol).Name
+		name = map[string]string{"BOTH": "BTRIM", "LEADING": "LTRIM", "TRAILING": "RTRIM"}[side]
+		args = []plan.Expr{args[2], args[1]}
+	case x.JSON != nil:
+		return b.jsonCall(s, x, name, args)
+	case name == "JSON_OBJECT" || name == "JSON_ARRAY":
+		args = append([]plan.Expr{stringLit("NULL")}, args...)
+		if name == "JSON_ARRAY" {
+			args[0] = stringLit("ABSENT")
+		}
+	}
+	e, err := function.Call(name, args)
+	return b.put(x.Name.Pos(), e, err)
+}
+
+// jsonCall gives the clauses of a JSON function as arguments: JSON_VALUE(v, path, onEmpty, default, onError, default),
+// JSON_QUERY(v, path, wrapper, onEmpty, onError), JSON_EXISTS(v, path, onError), JSON_OBJECT and JSON_ARRAY(onNull, …).
+func (b *Binder) jsonCall(s *scope, x *ast.FuncCall, name string, args []plan.Expr) plan.Expr {
+	j := x.JSON
+	behaviour := func(v *ast.JSONBehavior, def string) (plan.Expr, plan.Expr) {
+		if v == nil {
+			return stringLit(def), &plan.Literal{}
+		}
+		if v.Default != nil {
+			return stringLit(v.Kind), b.expr(s, v.Default)
+		}
+		return stringLit(v.Kind), &plan.Literal{}
+	}
+	or := func(v, def string) plan.Expr {
+		if v == "" {
+			v = def
+		}
+		return stringLit(v)
+	}
+	switch name {
+	case "JSON_VALUE":
+		k, d := behaviour(j.OnEmpty, "NULL")
+		k2, d2 := behaviour(j.OnError, "NULL")
+		args = append(args, k, d, k2, d2)
+	case "JSON_QUERY":
+		k, _ := behaviour(j.OnEmpty, "NULL")
+		k2, _ := behaviour(j.OnError, "NULL")
+		args = append(args, or(j.Wrapper, "WITHOUT"), k, k2)
+	case "JSON_EXISTS":
+		k, _ := behaviour(j.OnError, "FALSE")
+		args = append(args, k)
+	case "JSON_OBJECT":
+		args = append([]plan.Expr{or(j.OnNull, "NULL")}, args...)
+	case "JSON_ARRAY":
+		args = append([]plan.Expr{or(j.OnNull, "ABSENT")}, args...)
+	}
+	e, err := function.Call(name, args)
+	if c, ok := e.(*plan.Call); ok && err == nil && j.Returning != nil {
+		t, err := j.Returning.Logical()
+		if err != nil {
+			b.fail(j.Returning.Pos(), err)
+			return poison()
+		}
+		c.T = t.AsNullable()
+	}
+	return b.put(x.Name.Pos(), e, err)
+}

@@ -1,0 +1,242 @@
+package bind
+
+import (
+	"slices"
+
+	"github.com/freshet-dw/freshet/pkg/sql/ast"
+	"github.com/freshet-dw/freshet/pkg/sql/function"
+	"github.com/freshet-dw/freshet/pkg/sql/plan"
+	"github.com/freshet-dw/freshet/pkg/sql/types"
+)
+
+// item is one bound select item.
+type item struct {
+	x    ast.Expr // nil for a column of *
+	e    plan.Expr
+	name string
+}
+
+func (b *Binder) selectBody(q *ast.Select, with *ctes) *rel {
+	var r *rel
+	if q.From == nil {
+		one := plan.New(&plan.Values{Rows: [][]plan.Expr{{}}}, q.Pos())
+		r = &rel{node: one}
+	} else if r = b.from(q.From, with); r == nil {
+		return nil
+	}
+	b.stateHints(r.node, q.Hints)
+	if q.Where != nil {
+		cond := b.condition(&scope{rel: r, clause: "WHERE"}, q.Where)
+		r = &rel{node: calc(r.node, cond, plan.Refs(r.out()), nil, q.Where.Pos()), fields: r.fields}
+	}
+	s := &scope{rel: r, clause: "SELECT", over: &overs{named: q.Windows}}
+	if q.GroupBy != nil || q.Having != nil || hasAggregate(q) {
+		s.agg = b.groupBy(r, q)
+	}
+	items := b.items(s, q)
+	var having plan.Expr
+	if q.Having != nil {
+		hs := *s
+		hs.clause, hs.over = "HAVING", nil
+		having = b.condition(&hs, q.Having)
+	}
+	es := make([]plan.Expr, len(items))
+	names := make([]string, len(items))
+	for i, it := range items {
+		es[i], names[i] = it.e, it.name
+	}
+	node := r.node
+	if s.agg != nil {
+		var rewrite func(plan.Expr) plan.Expr
+		node, rewrite = b.aggregate(s.agg, q)
+		for i := range es {
+			es[i] = rewrite(es[i])
+		}
+		s.over.rewrite(rewrite)
+		if having != nil {
+			node = calc(node, rewrite(having), plan.Refs(node.Props().Out), nil, q.Having.Pos())
+		}
+		b.stateHints(node, q.Hints)
+	}
+	if len(s.over.calls) > 0 {
+		var rewrite func(plan.Expr) plan.Expr
+		node, rewrite = b.bindOvers(node, s.over)
+		for i := range es {
+			es[i] = rewrite(es[i])
+		}
+	}
+	out := relOf(calc(node, nil, es, names, q.Pos()), "")
+	for i := range out.fields {
+		out.fields[i].name = names[i]
+	}
+	if q.Distinct {
+		return b.distinct(out, q.Pos())
+	}
+	return out
+}
+
+// condition binds a predicate.
+func (b *Binder) condition(s *scope, x ast.Expr) plan.Expr {
+	e := b.expr(s, x)
+	if k := e.Type().Kind; k != types.Boolean && k != types.Null {
+		b.errorf(x.Pos(), "%s wants a BOOLEAN, this is %s", s.clause, e.Type())
+		return poison()
+	}
+	return function.Cast(e, types.Of(types.Boolean))
+}
+
+// items binds the select list, * expanded.
+func (b *Binder) items(s *scope, q *ast.Select) []item {
+	var out []item
+	for _, it := range q.Items {
+		if star, ok := it.X.(*ast.Star); ok {
+			out = append(out, b.star(s, star)...)
+			continue
+		}
+		e := b.expr(s, it.X)
+		name := ""
+		switch x := it.X.(type) {
+		case *ast.Name:
+			name = x.Last()
+		case *ast.FieldAccess:
+			if x.Field != nil {
+				name = x.Field.Name
+			}
+		}
+		if it.Alias != nil {
+			name = it.Alias.Name
+		}
+		if name == "" {
+			name = "EXPR$" + itoa(len(out))
+		}
+		out = append(out, item{x: it.X, e: e, name: name})
+	}
+	return out
+}
+
+func (b *Binder) star(s *scope, x *ast.Star) []item {
+	var out []item
+	qual := ""
+	if x.Qualifier != nil {
+		qual = x.Qualifier.Last()
+	}
+	for i, f := range s.rel.fields {
+		if qual == "" && !f.hidden || qual != "" && f.qual == qual {
+			ref := s.ref(i)
+			b.places[ref] = x.Pos()
+			out = append(out, item{e: ref, name: f.name})
+		}
+	}
+	if len(out) == 0 {
+		b.errorf(x.Pos(), "%s has no columns here", ast.String(x))
+	}
+	return out
+}
+
+// hasAggregate tells whether a SELECT without GROUP BY aggregates all rows.
+func hasAggregate(q *ast.Select) bool {
+	found := false
+	for _, it := range q.Items {
+		ast.Walk(it.X, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.Subquery:
+				return false
+			case *ast.FuncCall:
+				found = found || n.Over == nil && function.IsAggregate(n.FuncName())
+			}
+			return true
+		})
+	}
+	return found
+}
+
+// placeholder stands in an expression for a value that a later node computes.
+type placeholder struct {
+	owner any // the aggregation or overs that it belongs to
+	index int
+	t     types.Type
+	label string
+}
+
+func (p *placeholder) Type() types.Type { return p.t }
+func (p *placeholder) String() string   { return p.label }
+
+// overs collects the window functions of a SELECT.
+type overs struct {
+	named []*ast.NamedWindow
+	calls []*overCall
+}
+
+type overCall struct {
+	fn        string
+	pos       ast.Pos
+	partition []plan.Expr
+	orderBy   []plan.Expr
+	items     []*ast.OrderItem
+}
+
+func (o *overs) rewrite(f func(plan.Expr) plan.Expr) {
+	for _, c := range o.calls {
+		for i := range c.partition {
+			c.partition[i] = f(c.partition[i])
+		}
+		for i := range c.orderBy {
+			c.orderBy[i] = f(c.orderBy[i])
+		}
+	}
+}
+
+func (b *Binder) overCall(s *scope, x *ast.FuncCall) plan.Expr {
+	name := x.FuncName()
+	if s.over == nil {
+		b.errorf(x.Pos(), "%s OVER cannot stand in %s", name, s.clause)
+		return poison()
+	}
+	if name != "ROW_NUMBER" {
+		b.remedy(x.Pos(), "ROW_NUMBER() OVER (…) in a subquery with WHERE rn <= n is", "%s OVER is not supported", name)
+		return poison()
+	}
+	spec := x.Over
+	if spec.Ref != nil {
+		i := slices.IndexFunc(s.over.named, func(w *ast.NamedWindow) bool { return w.Name.Name == spec.Ref.Name })
+		if i < 0 {
+			b.errorf(spec.Ref.Pos(), "window %s is not declared", spec.Ref.Name)
+			return poison()
+		}
+		named := s.over.named[i].Spec
+		spec = &ast.WindowSpec{Loc: spec.Loc, PartitionBy: named.PartitionBy, OrderBy: append(slices.Clone(named.OrderBy), spec.OrderBy...)}
+	}
+	inner := *s
+	inner.over, inner.clause = nil, "OVER"
+	c := &overCall{fn: name, pos: x.Pos(), partition: b.exprs(&inner, spec.PartitionBy), items: spec.OrderBy}
+	for _, o := range spec.OrderBy {
+		c.orderBy = append(c.orderBy, b.expr(&inner, o.X))
+	}
+	if len(c.orderBy) == 0 {
+		b.remedy(x.Pos(), "add ORDER BY to OVER", "ROW_NUMBER without ORDER BY has no meaning")
+	}
+	s.over.calls = append(s.over.calls, c)
+	return &placeholder{owner: s.over, index: len(s.over.calls) - 1, t: types.Of(types.BigInt).AsNotNull(), label: "ROW_NUMBER()"}
+}
+
+func (b *Binder) bindOvers(node plan.Node, o *overs) (plan.Node, func(plan.Expr) plan.Expr) {
+	r := relOf(node, "")
+	at := make([]int, len(o.calls))
+	for i, c := range o.calls {
+		var part, order []int
+		r, part = b.extend(r, c.partition)
+		r, order = b.extend(r, c.orderBy)
+		n := plan.New(&plan.Over{Input: r.node, Func: c.fn, PartitionBy: part, Order: sortKeys(c.items, order)}, c.pos)
+		at[i] = len(r.fields)
+		r = relOf(n, "")
+	}
+	return r.node, func(e plan.Expr) plan.Expr {
+		return plan.Rewrite(e, func(x plan.Expr) plan.Expr {
+			if p, ok := x.(*placeholder); ok && p.owner == o {
+				c := r.out()[at[p.index]]
+				return &plan.ColRef{Index: at[p.index], Name: c.Name, T: c.Type}
+			}
+			return nil
+		})
+	}
+}
