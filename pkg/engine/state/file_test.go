@@ -63,7 +63,7 @@ func TestFilesMergeAsTheLastWriteWins(t *testing.T) {
 		}
 		from := rapid.IntRange(0, 3).Draw(t, "from")
 		to := rapid.IntRange(from, 4).Draw(t, "to")
-		l, err := Load(files, from, to)
+		l, err := Load(files, func(g uint16) bool { return int(g) >= from && int(g) < to })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +75,7 @@ func TestFilesMergeAsTheLastWriteWins(t *testing.T) {
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
-		again, err := Load([][]byte{merged.Bytes()}, 0, 4)
+		again, err := Load([][]byte{merged.Bytes()}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestFilesMergeAsTheLastWriteWins(t *testing.T) {
 			}
 			slices.Sort(want)
 			for _, l := range []*Loaded{l, again} {
-				if got := entries(t, l.For(op, nil), "a", "b"); !slices.Equal(got, want) {
+				if got := entries(t, l.For(op), "a", "b"); !slices.Equal(got, want) {
 					t.Fatalf("operator %s: got %.300v, want %.300v", op, got, want)
 				}
 			}
@@ -123,11 +123,11 @@ func TestDamagedFile(t *testing.T) {
 		for bit := range 8 {
 			bad := slices.Clone(good)
 			bad[i] ^= 1 << bit
-			if _, err := Load([][]byte{bad}, 0, 32); !errors.Is(err, ErrCorrupt) {
+			if _, err := Load([][]byte{bad}, nil); !errors.Is(err, ErrCorrupt) {
 				t.Fatalf("bit %d of byte %d flipped: error %v", bit, i, err)
 			}
 		}
-		if _, err := Load([][]byte{good[:i]}, 0, 32); !errors.Is(err, ErrCorrupt) {
+		if _, err := Load([][]byte{good[:i]}, nil); !errors.Is(err, ErrCorrupt) {
 			t.Fatalf("cut at %d: error %v", i, err)
 		}
 	}
@@ -137,12 +137,12 @@ func FuzzLoad(f *testing.F) {
 	f.Add(sampleFile(f, 3))
 	f.Add([]byte(fileMagic + "\x01"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if _, err := Load([][]byte{data}, 0, 32); err != nil && !errors.Is(err, ErrCorrupt) {
+		if _, err := Load([][]byte{data}, nil); err != nil && !errors.Is(err, ErrCorrupt) {
 			t.Fatalf("error %v is not ErrCorrupt", err)
 		}
 		// What is inside a block that has a right checksum must not crash either.
 		l := &Loaded{tables: map[string]*loadedTable{}}
-		if err := l.table("x").add(data, 5, 0, 32); err != nil && !errors.Is(err, ErrCorrupt) {
+		if err := l.table("x").add(data, 5, func(uint16) bool { return true }); err != nil && !errors.Is(err, ErrCorrupt) {
 			t.Fatalf("error %v is not ErrCorrupt", err)
 		}
 	})
@@ -151,12 +151,12 @@ func FuzzLoad(f *testing.F) {
 func TestLoadIsFast(t *testing.T) {
 	data := sampleFile(t, 1_000_000)
 	start := time.Now()
-	l, err := Load([][]byte{data}, 0, 32)
+	l, err := Load([][]byte{data}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	n := 0
-	if err := l.For("7", nil).Entries("groups", func(uint16, []byte, []byte) error { n++; return nil }); err != nil {
+	if err := l.For("7").Entries("groups", func(uint16, []byte, []byte) error { n++; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%d entries, %d bytes, loaded in %v", n, len(data), time.Since(start))

@@ -25,17 +25,20 @@ type loadedTable struct {
 	gone   []bool
 }
 
-// Load merges snapshot files, oldest first, and keeps the entries of the key groups from ≤ group < to. The files' bytes may
-// be dropped afterwards. The error is ErrCorrupt when a file is damaged, cut off, or of an unknown version.
-func Load(files [][]byte, from, to int) (*Loaded, error) {
+// Load merges snapshot files, oldest first, and keeps the entries of the key groups that keep accepts (nil: all). The files'
+// bytes may be dropped afterwards. The error is ErrCorrupt when a file is damaged, cut off, or of an unknown version.
+func Load(files [][]byte, keep func(group uint16) bool) (*Loaded, error) {
 	l := &Loaded{tables: map[string]*loadedTable{}}
+	if keep == nil {
+		keep = func(uint16) bool { return true }
+	}
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBlock+1024))
 	if err != nil {
 		return nil, fmt.Errorf("open state decoder: %w", err)
 	}
 	defer dec.Close()
 	for i, f := range files {
-		if err := l.load(f, from, to, dec); err != nil {
+		if err := l.load(f, keep, dec); err != nil {
 			return nil, fmt.Errorf("read state file %d of %d: %w", i+1, len(files), err)
 		}
 	}
@@ -43,7 +46,7 @@ func Load(files [][]byte, from, to int) (*Loaded, error) {
 	return l, nil
 }
 
-func (l *Loaded) load(f []byte, from, to int, dec *zstd.Decoder) error {
+func (l *Loaded) load(f []byte, keep func(uint16) bool, dec *zstd.Decoder) error {
 	at := len(fileMagic) + 1
 	if len(f) < at || string(f[:at-1]) != fileMagic {
 		return fmt.Errorf("%w: it does not start as a state file", ErrCorrupt)
@@ -80,7 +83,11 @@ func (l *Loaded) load(f []byte, from, to int, dec *zstd.Decoder) error {
 		}
 		blocks++
 		entries += n
-		if int(le.Uint16(b[18:])) < from || int(le.Uint16(b[16:])) >= to {
+		wanted := false
+		for g, high := int(le.Uint16(b[16:])), int(le.Uint16(b[18:])); g <= high && !wanted; g++ {
+			wanted = keep(uint16(g))
+		}
+		if !wanted {
 			continue
 		}
 		raw := le.Uint32(b[8:])
@@ -91,7 +98,7 @@ func (l *Loaded) load(f []byte, from, to int, dec *zstd.Decoder) error {
 		if err != nil || len(data) != int(raw) {
 			return fmt.Errorf("%w: the block before byte %d cannot be unpacked (%v)", ErrCorrupt, at, err)
 		}
-		if err := l.table(string(b[headerSize:headerSize+nameLen])).add(data, n, from, to); err != nil {
+		if err := l.table(string(b[headerSize:headerSize+nameLen])).add(data, n, keep); err != nil {
 			return fmt.Errorf("block before byte %d: %w", at, err)
 		}
 	}
@@ -107,7 +114,7 @@ func (l *Loaded) table(name string) *loadedTable {
 	return t
 }
 
-func (t *loadedTable) add(data []byte, n, from, to int) error {
+func (t *loadedTable) add(data []byte, n int, keep func(uint16) bool) error {
 	var key []byte
 	for ; n > 0; n-- {
 		head, w := binary.Uvarint(data)
@@ -128,7 +135,7 @@ func (t *loadedTable) add(data []byte, n, from, to int) error {
 			}
 			value, data = data[w:w+l:w+l], data[w+l:]
 		}
-		if group < from || group >= to {
+		if !keep(uint16(group)) {
 			continue
 		}
 		key = append(binary.LittleEndian.AppendUint16(key[:0], uint16(group)), k...)
@@ -159,15 +166,12 @@ func (l *Loaded) Operators() []string {
 	return out
 }
 
-// For gives the entries of one operator; keep, if not nil, says which key groups.
-func (l *Loaded) For(operator string, keep func(group uint16) bool) Reader {
-	return &loadedReader{l: l, operator: operator, keep: keep}
-}
+// For gives the entries of one operator.
+func (l *Loaded) For(operator string) Reader { return &loadedReader{l: l, operator: operator} }
 
 type loadedReader struct {
 	l        *Loaded
 	operator string
-	keep     func(group uint16) bool
 }
 
 // Entries implements Reader, in the order in which the keys came first.
@@ -181,11 +185,7 @@ func (r *loadedReader) Entries(table string, fn func(group uint16, key, value []
 			continue
 		}
 		key := t.keys.Key(int32(row))
-		group := binary.LittleEndian.Uint16(key)
-		if r.keep != nil && !r.keep(group) {
-			continue
-		}
-		if err := fn(group, key[2:], t.values[row]); err != nil {
+		if err := fn(binary.LittleEndian.Uint16(key), key[2:], t.values[row]); err != nil {
 			return err
 		}
 	}
