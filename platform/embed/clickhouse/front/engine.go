@@ -84,8 +84,8 @@ func (e *Engine) acquire(ctx context.Context) (release func(), err error) {
 }
 
 // Every session starts with these. Asynchronous inserts are on by default in the engine and would
-// acknowledge before the rows are stored; inline data counts as query text.
-const sessionSettings = "SET async_insert=0, max_query_size=4000000000"
+// acknowledge before the rows are stored; inline data counts as query text; JSON columns are sent as text.
+const sessionSettings = "SET async_insert=0, max_query_size=4000000000, output_format_native_write_json_as_string=1"
 
 // session opens a connection of its own, with its own settings and temporary tables (about 0.3 ms).
 func (e *Engine) session(database string) (*chdb.Conn, error) {

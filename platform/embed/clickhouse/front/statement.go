@@ -6,12 +6,12 @@ import (
 
 // statement is what the servers must know of a query's text before the engine sees it.
 type statement struct {
-	verb     string // first keyword, upper case
-	format   string // output format of a FORMAT clause, "" without one
-	body     string // text without its FORMAT clause and final semicolon
-	returns  bool   // has rows to send
-	readOnly bool   // may be killed when its client leaves
-	insert   *insertHead
+	verb    string // first keyword, upper case
+	format  string // output format of a FORMAT clause, "" without one
+	body    string // text without its FORMAT clause and final semicolon
+	returns bool   // has rows to send
+
+	insert *insertHead
 }
 
 // formatValues is the data format of a VALUES clause: SQL expressions, so the engine parses it with the query.
@@ -118,7 +118,6 @@ func parseStatement(sql string) statement {
 	}
 	st.verb = strings.ToUpper(t.text)
 	st.returns = rowVerbs[st.verb]
-	st.readOnly = st.returns
 	if st.verb == "INSERT" {
 		st.insert = parseInsert(s)
 		return st

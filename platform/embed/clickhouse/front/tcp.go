@@ -1,6 +1,7 @@
 package front
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,9 @@ import (
 
 // revision is the newest protocol revision that the server speaks.
 const revision = 54460
+
+// readBuffer is not smaller than the buffer that proto.NewReader makes, which so takes ours instead.
+const readBuffer = 256 << 10
 
 // ServeTCP serves the native protocol until ctx ends, then closes what is open and waits for it.
 func ServeTCP(ctx context.Context, l net.Listener, e *Engine) error {
@@ -46,7 +50,11 @@ func ServeTCP(ctx context.Context, l net.Listener, e *Engine) error {
 
 func serveConn(ctx context.Context, nc net.Conn, e *Engine) error {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &session{e: e, nc: nc, r: proto.NewReader(nc), zip: compress.NewWriter(0, compress.LZ4), tr: native.NewTranslator()}
+	s := &session{e: e, nc: nc, zip: compress.NewWriter(0, compress.LZ4), tr: native.NewTranslator()}
+	s.raw = bufio.NewReaderSize(nc, readBuffer)
+	s.r = proto.NewReader(s.raw)
+	// Data's frames end with its block, so this buffer is empty between blocks.
+	s.unzip = bufio.NewReaderSize(compress.NewReader(s.raw), readBuffer)
 	stop := context.AfterFunc(ctx, func() { nc.Close() })
 	defer func() {
 		stop()
@@ -68,15 +76,17 @@ func serveConn(ctx context.Context, nc net.Conn, e *Engine) error {
 
 // session is one native connection.
 type session struct {
-	e    *Engine
-	nc   net.Conn
-	r    *proto.Reader
-	out  proto.Buffer
-	zip  *compress.Writer
-	tr   *native.Translator
-	c    *chdb.Conn
-	mark string
-	rev  int
+	e     *Engine
+	nc    net.Conn
+	raw   *bufio.Reader
+	r     *proto.Reader // over raw, without a buffer of its own
+	unzip *bufio.Reader // over raw, for compressed data
+	out   proto.Buffer
+	zip   *compress.Writer
+	tr    *native.Translator
+	c     *chdb.Conn
+	mark  string
+	rev   int
 
 	// ahead holds the next packet's code when it was read while a query ran.
 	ahead chan packetCode

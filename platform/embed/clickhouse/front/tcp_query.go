@@ -163,11 +163,11 @@ func (s *session) readData(zip bool, out []byte) (name string, b native.Block, d
 	if name, err = s.r.Str(); err != nil {
 		return "", b, out, connError{err}
 	}
+	src := s.raw
 	if zip {
-		s.r.EnableCompression()
-		defer s.r.DisableCompression()
+		src = s.unzip
 	}
-	b, data, err = s.tr.FromClient(s.r, s.rev, out)
+	b, data, err = s.tr.FromClient(src, s.rev, out)
 	if err != nil {
 		// The rest of the block is unread: tell why, then hang up.
 		_ = s.sendException(newException(48, "NOT_IMPLEMENTED", err.Error()))

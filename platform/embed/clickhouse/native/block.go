@@ -9,6 +9,7 @@
 package native
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ func NewTranslator() *Translator { return &Translator{types: map[string]*Type{}}
 
 // FromClient reads one block of the given revision and appends it to out at revision 0.
 // Errors wrap io.ErrUnexpectedEOF when r ends inside the block.
-func (t *Translator) FromClient(r Reader, revision int, out []byte) (Block, []byte, error) {
+func (t *Translator) FromClient(r *bufio.Reader, revision int, out []byte) (Block, []byte, error) {
 	s := &readSource{r: r, out: out}
 	b, err := t.block(s, revision, 0)
 	return b, s.out, noEOF(err)
@@ -287,14 +288,8 @@ type source interface {
 	insert(b ...byte)           // written, not read
 }
 
-// Reader is what blocks are read from.
-type Reader interface {
-	io.Reader
-	io.ByteReader
-}
-
 type readSource struct {
-	r       Reader
+	r       *bufio.Reader
 	out     []byte
 	scratch [8]byte
 }
@@ -324,11 +319,34 @@ func (s *readSource) uvarint() (uint64, error) {
 	return v, err
 }
 
+// copyStrings copies runs of whole strings out of the reader's buffer; only a string across its end is read
+// by itself.
 func (s *readSource) copyStrings(n uint64) error {
-	for range n {
+	for n > 0 {
+		buffered, err := s.r.Peek(s.r.Buffered())
+		if err != nil {
+			return err
+		}
+		whole := 0
+		for n > 0 {
+			size, k := binary.Uvarint(buffered[whole:])
+			if k <= 0 || size > uint64(len(buffered)-whole-k) {
+				break
+			}
+			whole += k + int(size)
+			n--
+		}
+		s.out = append(s.out, buffered[:whole]...)
+		if _, err := s.r.Discard(whole); err != nil {
+			return err
+		}
+		if n == 0 {
+			return nil
+		}
 		if _, err := text(s); err != nil {
 			return err
 		}
+		n--
 	}
 	return nil
 }
