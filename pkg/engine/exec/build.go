@@ -3,6 +3,7 @@ package exec
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/freshet-dw/freshet/pkg/engine/batch"
 	"github.com/freshet-dw/freshet/pkg/engine/endpoint"
@@ -60,7 +61,7 @@ func (w *worker) instance(i int, node plan.Node) error {
 	r := w.run
 	w.outs[i] = w.output(i)
 	opts := operator.Options{
-		Groups: r.cfg.Groups, Zone: r.cfg.Zone,
+		Groups: r.cfg.Groups, Zone: r.cfg.Zone, First: w.id == 0, Now: func() time.Time { return r.epoch.Now },
 		Late: func(n int) { r.cfg.Metrics.late(r.cfg.Name, n) },
 	}
 	in := inputTypes(node)

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/freshet-dw/freshet/pkg/engine/operator"
+	"github.com/freshet-dw/freshet/pkg/obs"
 )
 
 // Metrics are the engine's metrics, one set a process, labelled by job. A nil *Metrics counts nothing.
@@ -15,17 +16,13 @@ type Metrics struct {
 	commit                                   *prometheus.HistogramVec
 }
 
-// NewMetrics registers the engine's metrics.
+// NewMetrics registers the engine's metrics, or finds them when they are registered already.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append([]string{"job"}, labels...))
-		reg.MustRegister(c)
-		return c
+		return obs.Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append([]string{"job"}, labels...)))
 	}
 	gauge := func(name, help string) *prometheus.GaugeVec {
-		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"job"})
-		reg.MustRegister(g)
-		return g
+		return obs.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"job"}))
 	}
 	m := &Metrics{
 		epochs:     counter("freshet_job_commits_total", "Epochs committed."),
@@ -37,12 +34,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		epoch:      gauge("freshet_job_epoch", "Number of the last committed epoch."),
 		mark:       gauge("freshet_job_watermark_seconds", "Lowest watermark at the sinks, Unix seconds."),
 		delay:      gauge("freshet_job_delay_seconds", "At the last commit: now less the newest record's timestamp."),
-		commit: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		commit: obs.Register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "freshet_job_commit_seconds", Help: "Time from the end of an epoch's rows to its commit.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
-		}, []string{"job"}),
+		}, []string{"job"})),
 	}
-	reg.MustRegister(m.commit)
 	return m
 }
 

@@ -73,12 +73,13 @@ type snapshots struct {
 	keptNames []string
 	seq       int // makes names unique within a process
 	nonce     string
-	sinceB    int64 // bytes of changes since the last full snapshot
+	plan      string // the plan's fingerprint
+	sinceB    int64  // bytes of changes since the last full snapshot
 	baseB     int64
 }
 
 func newSnapshots(cfg Config, g *graph) *snapshots {
-	return &snapshots{store: cfg.State, dir: cfg.Name, cfg: cfg, g: g, nonce: fmt.Sprintf("%x", time.Now().UnixNano())}
+	return &snapshots{store: cfg.State, dir: cfg.Name, cfg: cfg, g: g, plan: g.fingerprint(), nonce: fmt.Sprintf("%x", time.Now().UnixNano())}
 }
 
 func (s *snapshots) stateful() bool {
@@ -113,7 +114,7 @@ func (s *snapshots) open(ctx context.Context, name string) (*manifest, error) {
 	if m.Version > formatVersion {
 		return nil, fault.Newf(fault.Permanent, "snapshot %s has format %d; this version reads up to %d", name, m.Version, formatVersion)
 	}
-	if m.Fingerprint != s.g.fingerprint() {
+	if m.Fingerprint != s.plan {
 		return nil, fault.WithRemedy(fault.Newf(fault.Config, "the state of job %s belongs to another plan: its SQL was changed", s.cfg.Name),
 			"undo the change, or give the job a new name so that it starts from its input again")
 	}
@@ -270,7 +271,7 @@ func (r *run) snapshot(ctx context.Context, force bool) (name string, changed bo
 	if err != nil {
 		return "", false, err
 	}
-	m := &manifest{Version: formatVersion, Epoch: r.epoch.ID, Groups: len(r.owner), Fingerprint: r.g.fingerprint(), Clocks: r.clocks, Marks: append([]int64(nil), r.marks...)}
+	m := &manifest{Version: formatVersion, Epoch: r.epoch.ID, Groups: len(r.owner), Fingerprint: s.plan, Clocks: r.clocks, Marks: append([]int64(nil), r.marks...)}
 	if !r.job.KeepsPositions() {
 		for split, pos := range r.positions {
 			m.Positions = append(m.Positions, splitRange{Source: split.Source, ID: split.ID, Next: pos})
