@@ -46,12 +46,12 @@ func classify(err error) (fault.Kind, string) {
 	if errors.As(err, &ke) {
 		return classifyCode(ke)
 	}
+	if errors.Is(err, context.DeadlineExceeded) { // which is a net.Error too
+		return fault.Transient, ""
+	}
 	var ne net.Error
 	if errors.As(err, &ne) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || kgo.IsRetryableBrokerErr(err) {
 		return fault.Unavailable, ""
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fault.Transient, ""
 	}
 	return fault.Internal, ""
 }

@@ -119,13 +119,13 @@ func classify(err error) (fault.Kind, string) {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return fault.Canceled, ""
+	case errors.Is(err, context.DeadlineExceeded): // which is a net.Error too
+		return fault.Transient, ""
 	case errors.Is(err, sql.ErrNoRows):
 		return fault.Data, ""
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, gomysql.ErrInvalidConn), errors.Is(err, sql.ErrConnDone),
 		errors.As(err, &ne), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fault.Unavailable, ""
-	case errors.Is(err, context.DeadlineExceeded):
-		return fault.Transient, ""
 	case errors.Is(err, gomysql.ErrPktTooLarge):
 		return fault.Data, "raise max_allowed_packet"
 	}

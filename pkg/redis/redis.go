@@ -100,12 +100,12 @@ func kindOf(err error) fault.Kind {
 		}
 		return fault.Permanent
 	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, goredis.ErrPoolTimeout) {
+		return fault.Transient // the first is a net.Error too
+	}
 	var ne net.Error
 	if errors.As(err, &ne) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fault.Unavailable
-	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, goredis.ErrPoolTimeout) {
-		return fault.Transient
 	}
 	return fault.Internal
 }

@@ -75,11 +75,22 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 			opts = append(opts, kfake.SyncWrites())
 		}
 	}
+	var open []openTxn
+	if cfg.Dir != "" {
+		var err error
+		if open, err = openTxns(cfg.Dir); err != nil {
+			return nil, err
+		}
+	}
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
 		return nil, startError(err, cfg)
 	}
-	return &Server{cluster: cluster}, nil
+	s := &Server{cluster: cluster}
+	if err := abort(ctx, s.Addr(), open); err != nil {
+		return nil, fault.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 func startError(err error, cfg Config) error {
