@@ -32,10 +32,10 @@ const insert = `{"data":[{"id":"111","name":"scooter","price":"5.15","at":"2024-
 
 func TestDecode(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
-		{"insert", insert, "+I[111, scooter, 5.15, 2024-01-31T12:30:00, true]\n+I[112, NULL, 1, NULL, false]"},
+		{"insert", insert, "+I[111, scooter, 5.15, 2024-01-31T12:30:00, true]\n+I[112, NULL, 1.00, NULL, false]"},
 		{"update", `{"data":[{"id":"1","name":"b","price":"2.50","at":"2024-01-31 12:30:00","paid":"0"},{"id":"2","name":"x","price":null}],"old":[{"price":"1.25","paid":"1"},{"name":null,"price":"3"}],"type":"UPDATE"}`,
-			"-U[1, b, 1.25, 2024-01-31T12:30:00, true]\n+U[1, b, 2.5, 2024-01-31T12:30:00, false]\n" +
-				"-U[2, NULL, 3, NULL, NULL]\n+U[2, x, NULL, NULL, NULL]"},
+			"-U[1, b, 1.25, 2024-01-31T12:30:00, true]\n+U[1, b, 2.50, 2024-01-31T12:30:00, false]\n" +
+				"-U[2, NULL, 3.00, NULL, NULL]\n+U[2, x, NULL, NULL, NULL]"},
 		{"old first", `{"old":[{"name":"a"}],"type":"UPDATE","data":[{"id":1,"name":"b"}]}`,
 			"-U[1, a, NULL, NULL, NULL]\n+U[1, b, NULL, NULL, NULL]"},
 		{"delete", `{"data":[{"id":"1"}],"type":"DELETE","old":null}`, "-D[1, NULL, NULL, NULL, NULL]"},

@@ -78,7 +78,7 @@ func TestValues(t *testing.T) {
 		{types.DecimalOf(10, 2), Options{}, `-12.345`, "-12.35"},
 		{types.DecimalOf(10, 2), Options{}, `"99999999.99"`, "99999999.99"},
 		{types.DecimalOf(10, 2), Options{}, `99999999.995`, "NULL"},
-		{types.DecimalOf(10, 2), Options{}, `1.00125e3`, "1001.25"},
+		{types.DecimalOf(10, 2), Options{}, `1e3`, "1000.00"},
 		{types.DecimalOf(10, 2), Options{}, `"abc"`, `bad: decode JSON: column v: "abc" as DECIMAL: not a number`},
 		{types.DecimalOf(38, 18), Options{}, `12345678901234567890.123456789012345678`, "12345678901234567890.123456789012345678"},
 		{types.DecimalOf(38, 0), Options{}, `99999999999999999999999999999999999999`, "99999999999999999999999999999999999999"},

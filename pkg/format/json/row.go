@@ -1,17 +1,14 @@
 package json
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"math"
 
-	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 
 	"github.com/freshet-dw/freshet/pkg/engine/batch"
 	"github.com/freshet-dw/freshet/pkg/format"
-	"github.com/freshet-dw/freshet/pkg/format/internal/text"
+	"github.com/freshet-dw/freshet/pkg/format/internal/scalar"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
 
@@ -23,21 +20,17 @@ type Row struct {
 	keys    *Keys
 	spans   []Span
 	buf     []byte // text of a string with escapes
-	out     []byte // text that is not in the message: base64, compacted containers
+	out     []byte // a compacted container
 	entries []entry
 	index   map[string]int // of entries, for a large map
 }
 
 // column is one field, or the element of a collection.
 type column struct {
+	scalar.Column
 	name      string
-	kind      types.Kind
-	precision int
-	scale     int
-	b         array.Builder
-	str       *array.BinaryBuilder // b, for CHAR, VARCHAR, BINARY and VARBINARY
-	row       *Row                 // of ROW
-	elem, key *column              // of ARRAY, MAP and MULTISET
+	row       *Row    // of ROW
+	elem, key *column // of ARRAY, MAP and MULTISET
 }
 
 // entry is one entry of a map that is being read.
@@ -60,7 +53,7 @@ func NewRow(fields []format.Field, opts Options) (*Row, error) {
 }
 
 func newColumn(name string, t types.Type, opts Options) (column, error) {
-	c := column{name: name, kind: t.Kind, precision: t.Precision, scale: t.Scale}
+	c := column{name: name, Column: scalar.New(t, scalar.Options{Standard: opts.TimestampStandard, NumericBooleans: opts.NumericBooleans, EpochMillis: opts.EpochMillis})}
 	switch t.Kind {
 	case types.Row:
 		fields := make([]format.Field, len(t.Fields))
@@ -101,12 +94,8 @@ func (r *Row) Bind(cols []array.Builder) {
 }
 
 func (c *column) bind(b array.Builder) {
-	c.b, c.str = b, nil
+	c.Bind(b)
 	switch b := b.(type) {
-	case *array.StringBuilder:
-		c.str = b.BinaryBuilder
-	case *array.BinaryBuilder:
-		c.str = b
 	case *array.StructBuilder:
 		for i := range c.row.columns {
 			c.row.columns[i].bind(b.FieldBuilder(i))
@@ -143,20 +132,20 @@ func (r *Row) value(c *column, data []byte, s Span) error {
 		if r.opts.FailOnMissingField {
 			return errMissing
 		}
-		c.b.AppendNull()
+		c.B.AppendNull()
 		return nil
 	}
 	if data[s.From] == 'n' && IsNull(data, s) {
-		c.b.AppendNull()
+		c.B.AppendNull()
 		return nil
 	}
 	if !r.opts.IgnoreParseErrors {
 		return r.convert(c, data, s)
 	}
-	n := c.b.Len()
+	n := c.B.Len()
 	if err := r.convert(c, data, s); err != nil {
-		batch.Truncate(c.b, n)
-		c.b.AppendNull()
+		batch.Truncate(c.B, n)
+		c.B.AppendNull()
 	}
 	return nil
 }
@@ -164,15 +153,15 @@ func (r *Row) value(c *column, data []byte, s Span) error {
 // convert appends the value at s, which is not null.
 func (r *Row) convert(c *column, data []byte, s Span) error {
 	first := data[s.From]
-	switch c.kind {
+	switch c.Kind {
 	case types.Row:
 		if _, err := c.row.keys.Find(data, s.From, c.row.spans); err != nil {
 			return err
 		}
-		c.b.(*array.StructBuilder).Append(true)
+		c.B.(*array.StructBuilder).Append(true)
 		return c.row.Append(data, c.row.spans)
 	case types.Array:
-		c.b.(*array.ListBuilder).Append(true)
+		c.B.(*array.ListBuilder).Append(true)
 		return r.array(c, data, s)
 	case types.Map, types.Multiset:
 		return r.mapEntries(c, data, s)
@@ -184,17 +173,17 @@ func (r *Row) convert(c *column, data []byte, s Span) error {
 		if err != nil {
 			return err
 		}
-		return r.scalar(c, t, first)
+		return scalarErr(c, t, c.Append(t, first))
 	case '{', '[':
-		if c.kind != types.Varchar && c.kind != types.Char {
-			return fmt.Errorf("%s where a %s should be", clip(v), c.kind)
+		if c.Kind != types.Varchar && c.Kind != types.Char {
+			return fmt.Errorf("%s where a %s should be", clip(v), c.Kind)
 		}
 		out, err := appendCompact(r.out[:0], &r.buf, v)
 		if err != nil {
 			return err
 		}
 		r.out = out
-		c.str.Append(out)
+		c.Str.Append(out)
 		return nil
 	case 't', 'f':
 		if !isLiteral(v) {
@@ -205,157 +194,13 @@ func (r *Row) convert(c *column, data []byte, s Span) error {
 			return notValue(v)
 		}
 	}
-	return r.scalar(c, v, first)
+	return scalarErr(c, v, c.Append(v, first))
 }
 
-// scalar appends a scalar given its text and its first byte in the message: a quote, a digit or '-', 't' or 'f'.
-func (r *Row) scalar(c *column, v []byte, first byte) error {
-	err := r.append(c, v, first)
+func scalarErr(c *column, v []byte, err error) error {
 	if err != nil {
-		return fmt.Errorf("%q as %s: %w", clip(v), c.kind, err)
+		return fmt.Errorf("%q as %s: %w", clip(v), c.Kind, err)
 	}
-	return nil
-}
-
-func (r *Row) append(c *column, v []byte, first byte) error {
-	number := first == '-' || first >= '0' && first <= '9'
-	switch c.kind {
-	case types.Varchar, types.Char:
-		c.str.Append(v)
-		return nil
-	case types.BigInt, types.IntervalDayTime:
-		n, err := r.integer(v, 64, number)
-		if err == nil {
-			c.b.(*array.Int64Builder).Append(n)
-		}
-		return err
-	case types.Int, types.IntervalYearMonth:
-		n, err := r.integer(v, 32, number)
-		if err == nil {
-			c.b.(*array.Int32Builder).Append(int32(n))
-		}
-		return err
-	case types.Double:
-		f, err := text.Float(text.Trim(v), 64)
-		if err == nil {
-			c.b.(*array.Float64Builder).Append(f)
-		}
-		return err
-	case types.Float:
-		f, err := text.Float(text.Trim(v), 32)
-		if err == nil {
-			c.b.(*array.Float32Builder).Append(float32(f))
-		}
-		return err
-	case types.Boolean:
-		c.b.(*array.BooleanBuilder).Append(r.boolean(text.Trim(v)))
-		return nil
-	case types.TinyInt:
-		n, err := text.Int(text.Trim(v), 8)
-		if err == nil {
-			c.b.(*array.Int8Builder).Append(int8(n))
-		}
-		return err
-	case types.SmallInt:
-		n, err := text.Int(text.Trim(v), 16)
-		if err == nil {
-			c.b.(*array.Int16Builder).Append(int16(n))
-		}
-		return err
-	case types.Decimal:
-		d, err := text.Decimal(text.Trim(v), c.precision, c.scale)
-		if err == text.ErrOverflow {
-			c.b.AppendNull()
-			return nil
-		}
-		if err == nil {
-			c.b.(*array.Decimal128Builder).Append(d)
-		}
-		return err
-	case types.Date:
-		d, err := text.Date(v)
-		if err == nil {
-			c.b.(*array.Date32Builder).Append(arrow.Date32(d))
-		}
-		return err
-	case types.Time:
-		us, err := text.TimeOfDay(v)
-		if err == nil {
-			c.b.(*array.Time32Builder).Append(arrow.Time32(us / 1000))
-		}
-		return err
-	case types.Timestamp, types.TimestampLTZ:
-		if number && r.opts.EpochMillis {
-			ms, err := text.Int(v, 53)
-			if err == nil {
-				c.b.(*array.TimestampBuilder).Append(arrow.Timestamp(ms * 1000))
-			}
-			return err
-		}
-		us, err := text.Timestamp(v, r.opts.TimestampStandard, c.kind == types.TimestampLTZ)
-		if err == nil {
-			c.b.(*array.TimestampBuilder).Append(arrow.Timestamp(text.Cut(us, c.precision)))
-		}
-		return err
-	case types.Binary, types.Varbinary:
-		return r.base64(c, v, first)
-	case types.Null:
-		c.b.AppendNull()
-		return nil
-	}
-	return fmt.Errorf("the type %s cannot be read from JSON", c.kind)
-}
-
-// integer reads a whole number. A JSON number with a fraction or an exponent is cut to its whole part, as Flink does; a string
-// must hold a whole number.
-func (r *Row) integer(v []byte, size int, number bool) (int64, error) {
-	n, err := text.Int(text.Trim(v), size)
-	if err == nil || !number {
-		return n, err
-	}
-	f, ferr := text.Float(v, 64)
-	limit := math.Ldexp(1, size-1)
-	if ferr != nil || f != f || !hasFraction(v) {
-		return 0, err
-	}
-	if f = math.Trunc(f); f < -limit || f >= limit {
-		return 0, errors.New("out of range")
-	}
-	return int64(f), nil
-}
-
-func hasFraction(v []byte) bool {
-	for _, c := range v {
-		if c == '.' || c == 'e' || c == 'E' {
-			return true
-		}
-	}
-	return false
-}
-
-// boolean is Java's parseBoolean: everything but "true" is false. With NumericBooleans "1" is true too.
-func (r *Row) boolean(v []byte) bool {
-	if len(v) == 1 {
-		return r.opts.NumericBooleans && v[0] == '1'
-	}
-	return len(v) == 4 && v[0]|32 == 't' && v[1]|32 == 'r' && v[2]|32 == 'u' && v[3]|32 == 'e'
-}
-
-func (r *Row) base64(c *column, v []byte, first byte) error {
-	if first != '"' {
-		return errors.New("not a base64 string")
-	}
-	n := base64.StdEncoding.DecodedLen(len(v))
-	if cap(r.out) < n {
-		r.out = make([]byte, n, 2*n)
-	}
-	n, err := base64.StdEncoding.Decode(r.out[:n], v)
-	if err != nil {
-		if n, err = base64.RawStdEncoding.Decode(r.out[:cap(r.out)], v); err != nil {
-			return errors.New("not a base64 string")
-		}
-	}
-	c.str.Append(r.out[:n])
 	return nil
 }
 
@@ -419,14 +264,14 @@ func (r *Row) mapEntries(c *column, data []byte, s Span) error {
 			return unexpected(data, i, "a comma")
 		}
 	}
-	c.b.(*array.MapBuilder).Append(true)
+	c.B.(*array.MapBuilder).Append(true)
 	for n := base; n < len(r.entries); n++ {
 		e := r.entries[n]
 		k, err := unescape(&r.buf, data[e.key.From:e.key.To])
 		if err != nil {
 			return err
 		}
-		c.key.str.Append(k)
+		c.key.Str.Append(k)
 		if err := r.value(c.elem, data, e.value); err != nil {
 			return fmt.Errorf("key %q: %w", clip(data[e.key.From:e.key.To]), err)
 		}
