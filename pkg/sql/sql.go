@@ -5,7 +5,9 @@
 package sql
 
 import (
+	"cmp"
 	"maps"
+	"slices"
 
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/sql/ast"
@@ -64,7 +66,7 @@ func Compile(name, src string, opts Options) (*Script, error) {
 		}
 		errs = append(errs, b.Statement(s))
 	}
-	if err := fault.Join(errs...); err != nil {
+	if err := sorted(errs); err != nil {
 		return nil, err
 	}
 	script := &Script{Name: name, Settings: settings, Tables: b.Tables()}
@@ -81,10 +83,21 @@ func Compile(name, src string, opts Options) (*Script, error) {
 		}
 		errs = append(errs, optimize.Optimize(script.Plan, trace))
 	}
-	if err := fault.Join(errs...); err != nil {
+	if err := sorted(errs); err != nil {
 		return nil, err
 	}
 	return script, nil
+}
+
+// sorted joins errors in the order of their places.
+func sorted(errs []error) error {
+	flat := fault.Flatten(fault.Join(errs...))
+	slices.SortStableFunc(flat, func(a, b error) int {
+		p, _ := fault.PosOf(a)
+		q, _ := fault.PosOf(b)
+		return cmp.Or(cmp.Compare(p.Line, q.Line), cmp.Compare(p.Col, q.Col))
+	})
+	return fault.Join(flat...)
 }
 
 // Explain is the job's plan as text; with details, columns and keys of every node too.

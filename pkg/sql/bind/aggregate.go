@@ -16,6 +16,7 @@ type aggregation struct {
 	calls   []aggregateCall
 	win     *groupWindow
 	winCols []string // columns of the legacy window that the SELECT asks for
+	broken  bool     // a key has a fault: columns that miss it are not told again
 }
 
 type aggregateCall struct {
@@ -58,10 +59,13 @@ func (b *Binder) groupBy(r *rel, q *ast.Select) *aggregation {
 				b.groupWindow(s, a, f)
 				continue
 			}
+			before := len(b.errs)
 			if b.namesAlias(s, q, x) {
+				a.broken = true
 				continue
 			}
 			e := b.expr(s, x)
+			a.broken = a.broken || len(b.errs) > before
 			if !slices.ContainsFunc(a.keys, func(k plan.Expr) bool { return plan.Equal(k, e) }) {
 				a.keys = append(a.keys, e)
 			}
@@ -175,7 +179,7 @@ func (b *Binder) aggregate(a *aggregation, q *ast.Select) (plan.Node, func(plan.
 					return ref(len(keys) + len(aggs) + x.index)
 				}
 			case *plan.ColRef:
-				if place, ok := b.places[x]; ok && !told[x.Name] {
+				if place, ok := b.places[x]; ok && !told[x.Name] && !a.broken {
 					told[x.Name] = true
 					b.remedy(place, "add it to GROUP BY, or take MAX("+x.Name+")", "column %s is neither in GROUP BY nor inside an aggregate", x.Name)
 				}

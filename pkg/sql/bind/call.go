@@ -6,6 +6,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/sql/ast"
 	"github.com/freshet-dw/freshet/pkg/sql/function"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
+	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
 
 func itoa(i int) string { return strconv.Itoa(i) }
@@ -63,7 +64,7 @@ func (b *Binder) jsonCall(s *scope, x *ast.FuncCall, name string, args []plan.Ex
 			return stringLit(def), &plan.Literal{}
 		}
 		if v.Default != nil {
-			return stringLit(v.Kind), b.expr(s, v.Default)
+			return stringLit(v.Kind), function.Cast(b.expr(s, v.Default), types.String())
 		}
 		return stringLit(v.Kind), &plan.Literal{}
 	}
@@ -91,13 +92,14 @@ func (b *Binder) jsonCall(s *scope, x *ast.FuncCall, name string, args []plan.Ex
 		args = append([]plan.Expr{or(j.OnNull, "ABSENT")}, args...)
 	}
 	e, err := function.Call(name, args)
-	if c, ok := e.(*plan.Call); ok && err == nil && j.Returning != nil {
+	if err == nil && j.Returning != nil && j.Returning.Name != "STRING" {
 		t, err := j.Returning.Logical()
 		if err != nil {
 			b.fail(j.Returning.Pos(), err)
 			return poison()
 		}
-		c.T = t.AsNullable()
+		// The function gives the text that the path reaches; RETURNING reads it.
+		return &plan.Call{Func: "TRY_CAST", Args: []plan.Expr{e}, T: t.AsNullable()}
 	}
 	return b.put(x.Name.Pos(), e, err)
 }

@@ -103,12 +103,20 @@ func (b *Binder) sinkColumns(s *ast.Insert, n *plan.Sink, r *rel) (es []plan.Exp
 			e = &plan.Literal{T: col.Type.AsNullable()}
 		}
 		if !function.ImplicitCast(e.Type(), col.Type) {
-			b.remedy(itemPos(s.Query, slices.Index(targets, c)), fmt.Sprintf("CAST(%s AS %s)", e, col.Type.AsNullable()), "column %s of %s is %s, the query gives %s", col.Name, n.Table.Name, col.Type, e.Type())
+			b.remedy(itemPos(s.Query, slices.Index(targets, c)), fmt.Sprintf("write CAST(%s AS %s)", r.source(slices.Index(targets, c)), col.Type.AsNullable()), "column %s of %s is %s, the query gives %s", col.Name, n.Table.Name, col.Type, e.Type())
 			continue
 		}
 		es = append(es, function.Cast(e, col.Type))
 	}
 	return es, names
+}
+
+// source names column i as the query's author knows it.
+func (r *rel) source(i int) string {
+	if i < 0 || strings.HasPrefix(r.fields[i].name, "EXPR$") {
+		return "…"
+	}
+	return r.fields[i].name
 }
 
 func declared(t *catalog.Table, cols []int) string {

@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"slices"
+
 	"github.com/freshet-dw/freshet/pkg/sql/ast"
 	"github.com/freshet-dw/freshet/pkg/sql/function"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
@@ -30,15 +32,44 @@ func (b *Binder) query(q *ast.Query, with *ctes) *rel {
 	for _, c := range q.With {
 		with = &ctes{name: c.Name.Name, cols: c.Columns, query: c.Query, outer: with}
 	}
-	r := b.body(q.Body, with)
+	body, extra := orderBody(q)
+	r := b.body(body, with)
 	if r == nil || q.OrderBy == nil && q.Limit == nil && q.Offset == nil {
 		return r
 	}
-	return b.limit(q, r)
+	out := b.limit(q, r, extra)
+	return b.narrow(out, len(out.fields)-len(extra))
+}
+
+// orderBody adds to a SELECT the ORDER BY expressions that are no columns of its result, which limit takes off again. extra tells for each
+// which ORDER BY item it is.
+func orderBody(q *ast.Query) (body ast.QueryBody, extra []int) {
+	sel, ok := q.Body.(*ast.Select)
+	if !ok || sel.Distinct || len(q.OrderBy) == 0 {
+		return q.Body, nil
+	}
+	c := *sel
+	c.Items = slices.Clone(sel.Items)
+	for i, o := range q.OrderBy {
+		name, isName := o.X.(*ast.Name)
+		own := slices.ContainsFunc(sel.Items, func(it *ast.SelectItem) bool {
+			if it.Alias != nil {
+				return isName && len(name.Parts) == 1 && it.Alias.Name == name.Last()
+			}
+			n, ok := it.X.(*ast.Name)
+			_, star := it.X.(*ast.Star)
+			return isName && (star || ok && n.Last() == name.Last())
+		})
+		if !own {
+			extra = append(extra, i)
+			c.Items = append(c.Items, &ast.SelectItem{Loc: o.Loc, X: o.X, Alias: &ast.Ident{Loc: o.Loc, Name: "$order" + itoa(i)}})
+		}
+	}
+	return &c, extra
 }
 
 // limit binds ORDER BY and LIMIT: the first rows of one partition.
-func (b *Binder) limit(q *ast.Query, r *rel) *rel {
+func (b *Binder) limit(q *ast.Query, r *rel, extra []int) *rel {
 	if q.Limit == nil {
 		pos := q.Pos()
 		if len(q.OrderBy) > 0 {
@@ -57,7 +88,13 @@ func (b *Binder) limit(q *ast.Query, r *rel) *rel {
 			return r
 		}
 	}
-	pre, order := b.orderKeys(&scope{rel: r, clause: "ORDER BY"}, r, q.OrderBy)
+	items := slices.Clone(q.OrderBy)
+	for _, i := range extra {
+		o := *items[i]
+		o.X = &ast.Name{Loc: o.Loc, Parts: []*ast.Ident{{Loc: o.Loc, Name: "$order" + itoa(i)}}}
+		items[i] = &o
+	}
+	pre, order := b.orderKeys(&scope{rel: r, clause: "ORDER BY"}, r, items)
 	n := plan.New(&plan.Rank{Input: pre.node, Order: order, Start: start + 1, End: start + end}, q.Pos())
 	out := &rel{node: n, fields: pre.fields}
 	return b.narrow(out, len(r.fields))

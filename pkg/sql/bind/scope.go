@@ -114,7 +114,7 @@ func (b *Binder) unknownColumn(s *scope, n *ast.Name) {
 	var names []string
 	quals := map[string]bool{}
 	for _, f := range s.rel.fields {
-		if !slices.Contains(names, f.name) {
+		if f.name != "" && !strings.HasPrefix(f.name, "$") && !slices.Contains(names, f.name) {
 			names = append(names, f.name)
 		}
 		quals[f.qual] = true

@@ -285,8 +285,9 @@ func (b *Binder) createView(s *ast.CreateView) {
 		}
 	}
 	v := &view{def: s}
+	before := len(b.errs)
 	v.rel = b.query(s.Query, nil)
-	if v.bad = v.rel == nil; !v.bad {
+	if v.bad = v.rel == nil || len(b.errs) > before; !v.bad {
 		v.rel = b.rename(v.rel, s.Columns)
 	}
 	b.views[name] = v

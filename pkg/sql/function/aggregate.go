@@ -45,14 +45,12 @@ func Aggregate(name string, args []plan.Expr, grouped bool) (canon string, cast 
 	case "COUNT", "APPROX_COUNT_DISTINCT":
 		return name, args, types.Of(types.BigInt).AsNotNull(), nil
 	case "SUM", "SUM0", "AVG", "STDDEV_POP", "STDDEV_SAMP", "VAR_POP", "VAR_SAMP":
-		x, ok := coerce(args[0], 'n')
-		if !ok || args[0].Type().Kind == types.Null {
+		if !args[0].Type().IsNumeric() {
 			return fail(name + "(number)")
 		}
-		args[0] = x
-		t = SumType(x.Type())
+		t = SumType(args[0].Type())
 		if name != "SUM" && name != "SUM0" {
-			t = AvgType(x.Type())
+			t = AvgType(args[0].Type())
 		}
 		if name == "STDDEV_SAMP" || name == "VAR_SAMP" {
 			nullable = true

@@ -1,6 +1,10 @@
 package function
 
 import (
+	"math/big"
+	"strings"
+	"time"
+
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
@@ -43,12 +47,48 @@ func castLiteral(l *plan.Literal, to types.Type) (plan.Expr, bool) {
 		if l.T.IsInteger() && to.IsApprox() && v > -1<<24 && v < 1<<24 {
 			return &plan.Literal{Value: float64(v), T: to}, true
 		}
+		if l.T.IsInteger() && to.Kind == types.Decimal {
+			return rescaled(big.NewInt(v), 0, to)
+		}
+	case *big.Int:
+		if to.Kind == types.Decimal {
+			return rescaled(v, l.T.Scale, to)
+		}
 	case string:
+		if d, ok := timeOf(v, to); ok {
+			return &plan.Literal{Value: d, T: to}, true
+		}
 		if to.Kind == types.Varchar && to.Precision >= l.T.Precision {
 			return &plan.Literal{Value: v, T: to}, true
 		}
 	}
 	return nil, false
+}
+
+// rescaled writes the decimal v / 10^scale in type to, if that loses nothing.
+func rescaled(v *big.Int, scale int, to types.Type) (plan.Expr, bool) {
+	if scale > to.Scale {
+		return nil, false
+	}
+	v = new(big.Int).Mul(v, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(to.Scale-scale)), nil))
+	if len(new(big.Int).Abs(v).String()) > to.Precision {
+		return nil, false
+	}
+	return &plan.Literal{Value: v, T: to}, true
+}
+
+// timeOf reads a date or timestamp in its plain form; other texts are left to the run-time cast.
+func timeOf(text string, to types.Type) (int64, bool) {
+	switch to.Kind {
+	case types.Date:
+		t, err := time.Parse("2006-01-02", text)
+		return t.Unix() / 86400, err == nil && len(text) == 10
+	case types.Timestamp:
+		_, frac, _ := strings.Cut(text, ".")
+		t, err := time.Parse("2006-01-02 15:04:05", text)
+		return t.UnixMicro(), err == nil && len(frac) <= min(to.Precision, 6) && t.Year() >= 1
+	}
+	return 0, false
 }
 
 // CastAll casts every one of es to t.

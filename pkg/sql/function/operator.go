@@ -1,6 +1,8 @@
 package function
 
 import (
+	"math/big"
+
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
@@ -28,6 +30,10 @@ func Binary(op string, a, b plan.Expr) (plan.Expr, error) {
 	if op == "IS DISTINCT FROM" || op == "IS NOT DISTINCT FROM" {
 		nullable = false
 	}
+	a, b = sameDecimal(a, b.Type()), sameDecimal(b, a.Type())
+	if t, ok = Comparable(a.Type(), b.Type()); !ok {
+		return nil, badOperands(op, a, b)
+	}
 	return &plan.Call{Func: op, Args: comparands(a, b, t), T: types.Of(types.Boolean).WithNull(nullable)}, nil
 }
 
@@ -37,6 +43,29 @@ func comparands(a, b plan.Expr, t types.Type) []plan.Expr {
 		return []plan.Expr{a, b}
 	}
 	return []plan.Expr{Cast(a, t), Cast(b, t)}
+}
+
+// sameDecimal writes a constant number as the DECIMAL that it is compared with, so that the column needs no CAST.
+func sameDecimal(e plan.Expr, t types.Type) plan.Expr {
+	l, ok := e.(*plan.Literal)
+	if !ok || t.Kind != types.Decimal {
+		return e
+	}
+	var v *big.Int
+	scale := 0
+	switch x := l.Value.(type) {
+	case int64:
+		v = big.NewInt(x)
+	case *big.Int:
+		v, scale = x, l.T.Scale
+	}
+	if v == nil || !l.T.IsInteger() && l.T.Kind != types.Decimal {
+		return e
+	}
+	if x, ok := rescaled(v, scale, t.AsNotNull()); ok {
+		return x
+	}
+	return e
 }
 
 func badOperands(op string, a, b plan.Expr) error {

@@ -36,6 +36,7 @@ func Rules() []Rule {
 		{"join_keys", true, joinKeys},
 		{"interval_join", true, intervalJoin},
 		{"window_agg", true, windowAgg},
+		{"watermark_prune", false, watermarkPrune},
 		{"projection_pushdown", false, projectionPushdown},
 		{"calc_merge", false, calcMerge},
 		{"split_distinct", false, splitDistinct},
@@ -103,7 +104,12 @@ func (r *run) transform(f func(plan.Node) plan.Node) {
 		plan.Derive(n, false)
 		x := f(n)
 		if x != n {
-			r.uses[x] = r.uses[n]
+			// x is new, or an input of n that gains n's readers for n itself.
+			if old, ok := r.uses[x]; ok {
+				r.uses[x] = old - 1 + r.uses[n]
+			} else {
+				r.uses[x] = r.uses[n]
+			}
 		}
 		done[n] = x
 		return x

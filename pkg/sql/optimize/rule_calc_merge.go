@@ -15,9 +15,9 @@ func calcMerge(r *run) {
 			if !ok || !r.single(in) || !mergeable(c, in) {
 				break
 			}
-			filter := substitute(c.Filter, in.Exprs)
+			filter := Fold(substitute(c.Filter, in.Exprs))
 			for i, e := range c.Exprs {
-				c.Exprs[i] = substitute(e, in.Exprs)
+				c.Exprs[i] = Fold(substitute(e, in.Exprs))
 			}
 			c.Filter, c.Input = plan.And(in.Filter, filter), in.Input
 			plan.Derive(c, false)
@@ -53,7 +53,8 @@ func cheap(e plan.Expr) bool {
 	case *plan.ColRef, *plan.Literal:
 		return true
 	case *plan.Call:
-		return e.Func == "FIELD" && cheap(e.Args[0]) || e.Func == "PROCTIME"
+		return e.Func == "FIELD" && cheap(e.Args[0]) || e.Func == "PROCTIME" ||
+			e.Func == "CAST" && e.T.IsInteger() && e.Args[0].Type().IsInteger() && cheap(e.Args[0])
 	}
 	return false
 }

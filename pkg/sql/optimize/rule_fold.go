@@ -30,6 +30,7 @@ func fold(r *run) {
 	})
 }
 
+// isBool tells whether e is the constant want.
 func isBool(e plan.Expr, want bool) bool {
 	l, ok := e.(*plan.Literal)
 	return ok && l.Value == want

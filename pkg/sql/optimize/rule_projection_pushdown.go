@@ -158,6 +158,9 @@ func (p *pruner) prune(n plan.Node) {
 	var to []int
 	switch n := n.(type) {
 	case *plan.Source:
+		if len(keep) == 0 && len(old) > 0 {
+			keep = []int{0} // rows are counted by a column
+		}
 		n.Columns = pick(n.Columns, keep)
 		to = inverse(keep, len(old))
 	case *plan.Values:

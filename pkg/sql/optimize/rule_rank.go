@@ -11,9 +11,10 @@ import (
 // rank turns ROW_NUMBER() with a bound on the number into Rank, or into Deduplicate when it keeps the first or last row by
 // a time attribute. A ROW_NUMBER without a bound is refused: its state and output would have no limit.
 func rank(r *run) {
-	if slices.Contains(skipped(r), "calc_merge") {
-		calcMerge(r)
+	if !slices.ContainsFunc(r.p.Nodes, func(n plan.Node) bool { _, ok := n.(*plan.Over); return ok }) {
+		return
 	}
+	calcMerge(r) // the bound must stand right above the number, even where calc_merge is skipped
 	r.transform(func(n plan.Node) plan.Node {
 		c, ok := n.(*plan.Calc)
 		if !ok {
@@ -69,8 +70,6 @@ func rank(r *run) {
 		}
 	}
 }
-
-func skipped(r *run) []string { return []string{r.p.Settings[SkipSetting]} }
 
 // bounds reads a comparison of column number with a constant.
 func bounds(e plan.Expr, number int) (lo, hi int64, ok bool) {

@@ -205,12 +205,22 @@ func (n *IntervalJoin) Describe() string {
 	l := line{name: "IntervalJoin"}
 	l.add("kind", "%s", n.Kind)
 	l.list("on", onKeys(in(n, 0), in(n, 1), n.LeftKeys, n.RightKeys))
-	l.add("time", "%s + %s <= %s <= %s + %s", in(n, 0).Name(n.LeftTime), duration(n.Lower), in(n, 1).Name(n.RightTime),
-		in(n, 0).Name(n.LeftTime), duration(n.Upper))
+	l.add("time", "%s <= %s <= %s", shifted(in(n, 0).Name(n.LeftTime), n.Lower), in(n, 1).Name(n.RightTime),
+		shifted(in(n, 0).Name(n.LeftTime), n.Upper))
 	if n.Cond != nil {
 		l.add("where", "[%s]", n.Cond)
 	}
 	return l.String()
+}
+
+func shifted(name string, us int64) string {
+	switch {
+	case us < 0:
+		return name + " - " + duration(-us)
+	case us > 0:
+		return name + " + " + duration(us)
+	}
+	return name
 }
 
 func (n *LookupJoin) Describe() string {

@@ -40,6 +40,13 @@ type Literal struct {
 //	"EXTRACT": Literal(unit), temporal; "FLOOR", "CEIL": value[, Literal(unit)]
 //	"TIMESTAMPADD", "TIMESTAMPDIFF": Literal(unit), …; datetime ± interval is "+" or "-"
 //	"||" is CONCAT with null in, null out
+//	"SIMILAR TO", "RLIKE", "IS JSON", "IS JSON VALUE|OBJECT|ARRAY|SCALAR" are calls like others
+//	"TRIM", "LTRIM", "RTRIM": value; "BTRIM", "LTRIM", "RTRIM": value, characters
+//	"JSON_VALUE": value, path[, on empty, default, on error, default]; "JSON_QUERY": value, path[, wrapper, on empty, on error];
+//	"JSON_EXISTS": value, path[, on error]; "JSON_OBJECT", "JSON_ARRAY": on null, then keys and values, or values
+//	"$BUCKET": value, n: a number 0…n-1 by the value's hash
+//
+// IF and NULLIF come as CASE, IFNULL as COALESCE, YEAR(x) and its like as EXTRACT, MOD as "%", synonyms under one name.
 //
 // The binder inserts CASTs so that both sides of an operator have the type that Flink's rules give; the evaluator may rely
 // on that (except date-time ± interval, and DECIMAL arithmetic where operands keep their own precision and T is the result).
