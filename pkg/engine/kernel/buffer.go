@@ -100,6 +100,9 @@ func fromBuffers(t arrow.DataType, n int, valid []byte, children []arrow.ArrayDa
 	return array.MakeFromData(array.NewData(t, n, append(all, bufs...), children, nulls, 0))
 }
 
+// alloc is where the rare columns come from that Arrow itself builds.
+var alloc = memory.DefaultAllocator
+
 func cast[T any](b []byte, n int) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), n)
 }

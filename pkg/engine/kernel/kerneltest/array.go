@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 	"time"
@@ -58,8 +59,9 @@ func Sliced(a arrow.Array, pad int) arrow.Array {
 }
 
 type parser struct {
-	s string
-	i int
+	s    string
+	i    int
+	maps int // depth of {, in which = ends a key
 }
 
 func (p *parser) space() {
@@ -101,7 +103,11 @@ func (p *parser) token() (s string, quoted bool, err error) {
 		return "", false, fmt.Errorf("quote not closed")
 	}
 	from := p.i
-	for p.i < len(p.s) && !strings.ContainsRune(" []{}()=", rune(p.s[p.i])) {
+	stop := " []{}()"
+	if p.maps > 0 {
+		stop += "="
+	}
+	for p.i < len(p.s) && strings.IndexByte(stop, p.s[p.i]) < 0 {
 		p.i++
 	}
 	if from == p.i {
@@ -138,6 +144,8 @@ func (p *parser) value(b array.Builder) error {
 		if err := p.expect('{'); err != nil {
 			return err
 		}
+		p.maps++
+		defer func() { p.maps-- }()
 		for !p.take('}') {
 			if err := p.value(b.KeyBuilder()); err != nil {
 				return err
@@ -199,9 +207,12 @@ func Append(b array.Builder, s string) (err error) {
 		b.Append(f)
 	case *array.Decimal128Builder:
 		dt := b.Type().(*arrow.Decimal128Type)
-		var d decimal128.Num
-		d, err = decimal128.FromString(s, dt.Precision, dt.Scale)
-		b.Append(d)
+		whole, frac, _ := strings.Cut(s, ".")
+		v, ok := new(big.Int).SetString(whole+frac+strings.Repeat("0", max(0, int(dt.Scale)-len(frac))), 10)
+		if !ok || len(frac) > int(dt.Scale) {
+			return fmt.Errorf("%q is no %s", s, dt)
+		}
+		b.Append(decimal128.FromBigInt(v))
 	case *array.StringBuilder:
 		b.Append(s)
 	case *array.BinaryBuilder:

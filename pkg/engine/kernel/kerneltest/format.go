@@ -42,6 +42,18 @@ func formatValue(s *strings.Builder, a arrow.Array, i int) {
 		if a.DataType().(*arrow.TimestampType).TimeZone != "" {
 			s.WriteByte('Z')
 		}
+	case *array.Decimal128:
+		scale := int(a.DataType().(*arrow.Decimal128Type).Scale)
+		v := a.Value(i).BigInt()
+		if v.Sign() < 0 {
+			s.WriteByte('-')
+		}
+		digits := v.Abs(v).String()
+		digits = strings.Repeat("0", max(0, scale+1-len(digits))) + digits
+		s.WriteString(digits[:len(digits)-scale])
+		if scale > 0 {
+			s.WriteString("." + digits[len(digits)-scale:])
+		}
 	case *array.Time32:
 		s.WriteString(time.UnixMilli(int64(a.Value(i))).UTC().Format("15:04:05.999"))
 	case *array.Struct:

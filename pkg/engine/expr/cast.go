@@ -1,0 +1,706 @@
+package expr
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/decimal128"
+
+	"github.com/freshet-dw/freshet/pkg/engine/batch"
+	"github.com/freshet-dw/freshet/pkg/engine/kernel"
+	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/sql/types"
+)
+
+func casts() map[string]builder {
+	return map[string]builder{"CAST": cast(false), "TRY_CAST": cast(true)}
+}
+
+func cast(try bool) builder {
+	return func(b *binding) (impl, error) {
+		if err := b.arity(1, 1); err != nil {
+			return nil, err
+		}
+		f, fails, err := caster(b.compiler, b.typ(0), b.call.T, try)
+		if err != nil {
+			return nil, err
+		}
+		b.fail = fails && !try
+		return f, nil
+	}
+}
+
+// castError is raised, unless the cast is TRY_CAST, for a text that is no value of the type.
+func castError(s string, to types.Type) error {
+	if len(s) > 60 {
+		s = s[:60] + "…"
+	}
+	return permanent(ErrCast, "cast '%s' to %s", s, to.AsNullable())
+}
+
+// caster makes the conversion from one type to another. Numbers narrow as Java's do; decimals that do not fit are null.
+func caster(c *compiler, from, to types.Type, try bool) (f impl, fails bool, err error) {
+	t := batch.ArrowType(to)
+	same := func(e *env, n int, a []kernel.Vec) (arrow.Array, error) { return a[0].Expand(n), nil }
+	none := fault.Newf(fault.Config, "no CAST from %s to %s", from.AsNullable(), to.AsNullable())
+	switch {
+	case from.Kind == types.Null:
+		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) { return kernel.Nulls(t, n), nil }, false, nil
+	case to.IsString():
+		f, err := toText(c, from, to)
+		return f, false, err
+	case from.IsString():
+		f, err := fromText(c, to, try)
+		return f, to.Kind != types.Decimal || !try, err
+	case from.EqualIgnoreNull(to) || to.IsBinary() && from.IsBinary():
+		return same, false, nil
+	case to.IsInteger() && (from.IsInteger() || from.IsInterval()) || to.IsInterval() && from.IsInteger():
+		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+			x := ints(a[0], n)
+			return intColumn(t, n, kernel.Valid(n, a[0]), func(i int) (int64, bool) { return x.At(i), true }), nil
+		}, false, nil
+	case to.IsInteger() && from.IsApprox():
+		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+			x := floats(a[0], n)
+			return intColumn(t, n, kernel.Valid(n, a[0]), func(i int) (int64, bool) { return javaInt(x.At(i), to.Kind == types.BigInt), true }), nil
+		}, false, nil
+	case to.IsInteger() && from.Kind == types.Decimal:
+		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+			x, s := decimals(a[0], n)
+			return intColumn(t, n, kernel.Valid(n, a[0]), func(i int) (int64, bool) { return truncate(x.At(i), s), true }), nil
+		}, false, nil
+	case to.IsInteger() && from.Kind == types.Boolean:
+		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+			x := kernel.BoolsOf(a[0])
+			return intColumn(t, n, kernel.Valid(n, a[0]), func(i int) (int64, bool) { return b2i(x.At(i)), true }), nil
+		}, false, nil
+	case to.IsInteger() && from.IsTimestamp():
+		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+			x := ints(a[0], n)
+			return intColumn(t, n, kernel.Valid(n, a[0]), func(i int) (int64, bool) { return floorDiv(x.At(i), usPerSecond), true }), nil
+		}, false, nil
+	case to.IsApprox() && from.IsNumeric():
+		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+			x := floats(a[0], n)
+			return floatColumn(t, n, kernel.Valid(n, a[0]), func(i int) (float64, bool) { return x.At(i), true }), nil
+		}, false, nil
+	case to.IsApprox() && from.Kind == types.Boolean:
+		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+			x := kernel.BoolsOf(a[0])
+			return floatColumn(t, n, kernel.Valid(n, a[0]), func(i int) (float64, bool) { return float64(b2i(x.At(i))), true }), nil
+		}, false, nil
+	case to.Kind == types.Decimal && (from.IsNumeric() || from.Kind == types.Boolean):
+		return toDecimal(from, to), false, nil
+	case to.Kind == types.Boolean && from.IsNumeric():
+		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+			valid := kernel.Valid(n, a[0])
+			if from.Kind == types.Decimal {
+				x, _ := decimals(a[0], n)
+				return toBools(n, valid, func(i int) (bool, bool) { return x.At(i) != num{}, true }), nil
+			}
+			x := floats(a[0], n)
+			return toBools(n, valid, func(i int) (bool, bool) { return x.At(i) != 0, true }), nil
+		}, false, nil
+	case to.IsBinary() || from.IsBinary():
+		return nil, false, none
+	case isTemporal(from) && isTemporal(to):
+		f := c.temporalCast(from, to)
+		if f == nil {
+			return nil, false, none
+		}
+		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+			x := ints(a[0], n)
+			return intColumn(t, n, kernel.Valid(n, a[0]), func(i int) (int64, bool) { return f(x.At(i)), true }), nil
+		}, false, nil
+	case from.IsInteger() && to.IsTimestamp():
+		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+			x := ints(a[0], n)
+			return intColumn(t, n, kernel.Valid(n, a[0]), func(i int) (int64, bool) { return x.At(i) * usPerSecond, true }), nil
+		}, false, nil
+	case from.Kind == to.Kind && (to.Kind == types.Row || to.Kind == types.Array || to.Kind == types.Map || to.Kind == types.Multiset):
+		return castNested(c, from, to, try)
+	case from.Kind == to.Kind:
+		return same, false, nil
+	}
+	return nil, false, none
+}
+
+func b2i(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// javaInt is Java's (long) f or (int) f: truncated, saturated, NaN is 0.
+func javaInt(f float64, long bool) int64 {
+	lo, hi := int64(math.MinInt32), int64(math.MaxInt32)
+	if long {
+		lo, hi = math.MinInt64, math.MaxInt64
+	}
+	switch {
+	case f != f:
+		return 0
+	case f >= float64(hi):
+		return hi
+	case f <= float64(lo):
+		return lo
+	}
+	return int64(f)
+}
+
+// truncate is the integer part of a decimal, its low 64 bits if it is longer.
+func truncate(x num, scale int32) int64 {
+	if fits64(x) {
+		if scale > 18 {
+			return 0
+		}
+		return int64(x.LowBits()) / int64(pow10u(scale))
+	}
+	q, _ := x.Div(decimal128.GetScaleMultiplier(int(scale)))
+	return int64(q.LowBits())
+}
+
+func floatColumn(t arrow.DataType, n int, valid []byte, f func(i int) (float64, bool)) arrow.Array {
+	if t.ID() == arrow.FLOAT32 {
+		return toNums(t, n, valid, func(i int) (float32, bool) { v, ok := f(i); return float32(v), ok })
+	}
+	return toNums(t, n, valid, f)
+}
+
+func toDecimal(from, to types.Type) impl {
+	p, s := int32(to.Precision), int32(to.Scale)
+	t := batch.ArrowType(to)
+	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+		valid := kernel.Valid(n, a[0])
+		switch {
+		case from.Kind == types.Boolean:
+			x := kernel.BoolsOf(a[0])
+			return toNums(t, n, valid, func(i int) (num, bool) { return rescale(decimal128.FromI64(b2i(x.At(i))), 0, s, p) }), nil
+		case from.IsApprox():
+			x := floats(a[0], n)
+			bits := 64
+			if from.Kind == types.Float {
+				bits = 64 // Java widens the float first: 0.1f is 0.10000000149011612
+			}
+			var buf [32]byte
+			return toNums(t, n, valid, func(i int) (num, bool) {
+				f := x.At(i)
+				if f != f || math.IsInf(f, 0) {
+					return num{}, false
+				}
+				v, fits, ok := parseDecimal(string(strconv.AppendFloat(buf[:0], f, 'e', -1, bits)), p, s)
+				return v, fits && ok
+			}), nil
+		}
+		x, sx := decimals(a[0], n)
+		return toNums(t, n, valid, func(i int) (num, bool) { return rescale(x.At(i), sx, s, p) }), nil
+	}
+}
+
+// temporalCast converts between DATE (days), TIME (ms), TIMESTAMP and TIMESTAMP_LTZ (us).
+func (c *compiler) temporalCast(from, to types.Type) func(int64) int64 {
+	z := c.zone
+	cut := func(us int64) int64 { return us }
+	if unit := precisionUnit(to); to.IsTimestamp() && unit > 1 {
+		cut = func(us int64) int64 { return floorDiv(us, unit) * unit }
+	}
+	switch from.Kind {
+	case types.Date:
+		switch to.Kind {
+		case types.Timestamp:
+			return func(d int64) int64 { return d * usPerDay }
+		case types.TimestampLTZ:
+			return func(d int64) int64 { return z.instant(d * usPerDay) }
+		}
+	case types.Time:
+		switch to.Kind {
+		case types.Time:
+			return func(ms int64) int64 { return ms }
+		case types.Timestamp:
+			return func(ms int64) int64 { return cut(ms * 1000) }
+		case types.TimestampLTZ:
+			return func(ms int64) int64 { return cut(z.instant(ms * 1000)) }
+		}
+	case types.Timestamp, types.TimestampLTZ:
+		wall := func(us int64) int64 { return us }
+		if from.Kind == types.TimestampLTZ {
+			wall = z.wall
+		}
+		switch to.Kind {
+		case types.Date:
+			return func(us int64) int64 { return floorDiv(wall(us), usPerDay) }
+		case types.Time:
+			return func(us int64) int64 { return floorMod(wall(us), usPerDay) / 1000 }
+		case types.Timestamp:
+			return func(us int64) int64 { return cut(wall(us)) }
+		case types.TimestampLTZ:
+			if from.Kind == types.TimestampLTZ {
+				return cut
+			}
+			return func(us int64) int64 { return cut(z.instant(us)) }
+		}
+	}
+	return nil
+}
+
+// precisionUnit is the microseconds of the last digit of a timestamp type.
+func precisionUnit(t types.Type) int64 {
+	u := int64(1)
+	for p := t.Precision; p < 6; p++ {
+		u *= 10
+	}
+	return u
+}
+
+// fromText parses. Text that is no value is an error, or null for TRY_CAST.
+func fromText(c *compiler, to types.Type, try bool) (impl, error) {
+	t := batch.ArrowType(to)
+	// each runs parse over the rows and turns its failures into the error or null.
+	each := func(make func(a kernel.Vec, n int, valid []byte, s kernel.Strs, bad func(string)) arrow.Array) impl {
+		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+			var err error
+			out := make(a[0], n, kernel.Valid(n, a[0]), strs(a[0]), func(s string) {
+				if !try && err == nil {
+					err = castError(s, to)
+				}
+			})
+			if err != nil {
+				return nil, err
+			}
+			return out, nil
+		}
+	}
+	integer := func(parse func(string) (int64, bool)) impl {
+		return each(func(a kernel.Vec, n int, valid []byte, s kernel.Strs, bad func(string)) arrow.Array {
+			return intColumn(t, n, valid, func(i int) (int64, bool) {
+				v, ok := parse(s.At(i))
+				if !ok {
+					bad(s.At(i))
+				}
+				return v, ok
+			})
+		})
+	}
+	switch {
+	case to.IsInteger():
+		width := t.(arrow.FixedWidthDataType).BitWidth()
+		return integer(func(s string) (int64, bool) { return parseInt(strings.TrimSpace(s), width) }), nil
+	case to.IsApprox():
+		return each(func(a kernel.Vec, n int, valid []byte, s kernel.Strs, bad func(string)) arrow.Array {
+			return floatColumn(t, n, valid, func(i int) (float64, bool) {
+				v, ok := parseFloat(strings.TrimSpace(s.At(i)))
+				if !ok {
+					bad(s.At(i))
+				}
+				return v, ok
+			})
+		}), nil
+	case to.Kind == types.Decimal:
+		return each(func(a kernel.Vec, n int, valid []byte, s kernel.Strs, bad func(string)) arrow.Array {
+			return toNums(t, n, valid, func(i int) (num, bool) {
+				v, fits, ok := parseDecimal(strings.TrimSpace(s.At(i)), int32(to.Precision), int32(to.Scale))
+				if !ok {
+					bad(s.At(i))
+				}
+				return v, fits && ok
+			})
+		}), nil
+	case to.Kind == types.Boolean:
+		return each(func(a kernel.Vec, n int, valid []byte, s kernel.Strs, bad func(string)) arrow.Array {
+			return toBools(n, valid, func(i int) (bool, bool) {
+				switch strings.ToLower(strings.TrimSpace(s.At(i))) {
+				case "t", "true", "y", "yes", "1":
+					return true, true
+				case "f", "false", "n", "no", "0":
+					return false, true
+				}
+				bad(s.At(i))
+				return false, false
+			})
+		}), nil
+	case to.Kind == types.Date:
+		return integer(parseDate), nil
+	case to.Kind == types.Time:
+		return integer(parseTime), nil
+	case to.Kind == types.Timestamp:
+		return integer(func(s string) (int64, bool) { return parseTimestamp(s, min(to.Precision, 6)) }), nil
+	case to.Kind == types.TimestampLTZ:
+		z := c.zone
+		return integer(func(s string) (int64, bool) {
+			v, ok := parseTimestamp(s, min(to.Precision, 6))
+			return z.instant(v), ok
+		}), nil
+	case to.IsBinary():
+		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+			s := strs(a[0])
+			return toStrings(t, n, kernel.Valid(n, a[0]), s.Size(n), func(i int, dst []byte) ([]byte, bool) {
+				v := s.Bytes(i)
+				if to.Precision != types.MaxLength {
+					v = v[:min(len(v), to.Precision)]
+				}
+				return append(dst, v...), true
+			}), nil
+		}, nil
+	}
+	return nil, fault.Newf(fault.Config, "no CAST from STRING to %s", to.AsNullable())
+}
+
+// parseInt reads [+-]digits[.digits], the fraction cut off, into a signed integer of width bits.
+func parseInt(s string, width int) (int64, bool) {
+	neg := false
+	if s != "" && (s[0] == '-' || s[0] == '+') {
+		neg = s[0] == '-'
+		s = s[1:]
+	}
+	if s == "" {
+		return 0, false
+	}
+	limit := uint64(1) << (width - 1)
+	v, i := uint64(0), 0
+	for ; i < len(s) && s[i] != '.'; i++ {
+		c := s[i] - '0'
+		if c > 9 || v > limit/10 {
+			return 0, false
+		}
+		v = v*10 + uint64(c)
+	}
+	for i++; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+	}
+	if v > limit || v == limit && !neg {
+		return 0, false
+	}
+	if neg {
+		return -int64(v), true
+	}
+	return int64(v), true
+}
+
+// parseFloat reads what Java's Double.parseDouble reads.
+func parseFloat(s string) (float64, bool) {
+	if strings.IndexByte(s, '_') >= 0 {
+		return 0, false
+	}
+	if k := len(s) - 1; k > 0 && strings.IndexByte("dDfF", s[k]) >= 0 && (s[k-1] >= '0' && s[k-1] <= '9' || s[k-1] == '.') && !strings.HasPrefix(s, "0x") {
+		s = s[:k]
+	}
+	switch strings.TrimLeft(s, "+-") {
+	case "NaN", "Infinity":
+	default:
+		if strings.ContainsAny(s, "iInN") {
+			return 0, false
+		}
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		if ne, ok := err.(*strconv.NumError); !ok || ne.Err != strconv.ErrRange {
+			return 0, false
+		}
+	}
+	return f, true
+}
+
+// toText prints in the format of Flink's CAST, cut or padded to the type's length.
+func toText(c *compiler, from, to types.Type) (impl, error) {
+	if from.IsString() && to.Kind == types.Varchar && to.Precision >= from.Precision {
+		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) { return a[0].Expand(n), nil }, nil
+	}
+	p, err := c.printer(from)
+	if err != nil {
+		return nil, err
+	}
+	t := batch.ArrowType(to)
+	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+		m := n
+		if a[0].Const {
+			m = 1
+		}
+		print := p(a[0].A)
+		return toStrings(t, n, kernel.Valid(n, a[0]), 16*n, func(i int, dst []byte) ([]byte, bool) {
+			from := len(dst)
+			if m == 1 {
+				i = 0
+			}
+			dst = print(i, dst)
+			if to.Precision == types.MaxLength {
+				return dst, true
+			}
+			chars := utf8.RuneCount(dst[from:])
+			if chars > to.Precision {
+				dst = dst[:from+byteAt(string(dst[from:]), to.Precision)]
+			}
+			for ; to.Kind == types.Char && chars < to.Precision; chars++ {
+				dst = append(dst, ' ')
+			}
+			return dst, true
+		}), nil
+	}, nil
+}
+
+// byteAt is the position of character k of s, len(s) when it is shorter.
+func byteAt(s string, k int) int {
+	if k <= 0 {
+		return 0
+	}
+	if k >= len(s) {
+		return len(s)
+	}
+	for i := range s {
+		if k == 0 {
+			return i
+		}
+		k--
+	}
+	return len(s)
+}
+
+// printer prints values of one array.
+type printer func(a arrow.Array) func(i int, dst []byte) []byte
+
+func (c *compiler) printer(t types.Type) (printer, error) {
+	integers := func(f func(v int64, dst []byte) []byte) printer {
+		return func(a arrow.Array) func(i int, dst []byte) []byte {
+			x := ints(kernel.Vec{A: a}, a.Len())
+			return func(i int, dst []byte) []byte { return f(x.At(i), dst) }
+		}
+	}
+	switch {
+	case t.IsString() || t.IsBinary():
+		return func(a arrow.Array) func(i int, dst []byte) []byte {
+			s := strs(kernel.Vec{A: a})
+			return func(i int, dst []byte) []byte { return append(dst, s.Bytes(i)...) }
+		}, nil
+	case t.Kind == types.Null:
+		return func(a arrow.Array) func(i int, dst []byte) []byte {
+			return func(i int, dst []byte) []byte { return append(dst, "NULL"...) }
+		}, nil
+	case t.Kind == types.Boolean:
+		return func(a arrow.Array) func(i int, dst []byte) []byte {
+			x := kernel.BoolsOf(kernel.Vec{A: a})
+			return func(i int, dst []byte) []byte { return append(dst, strings.ToUpper(strconv.FormatBool(x.At(i)))...) }
+		}, nil
+	case t.IsInteger():
+		return integers(func(v int64, dst []byte) []byte { return strconv.AppendInt(dst, v, 10) }), nil
+	case t.IsApprox():
+		bits := 64
+		if t.Kind == types.Float {
+			bits = 32
+		}
+		return func(a arrow.Array) func(i int, dst []byte) []byte {
+			x := floats(kernel.Vec{A: a}, a.Len())
+			return func(i int, dst []byte) []byte { return appendFloat(dst, x.At(i), bits) }
+		}, nil
+	case t.Kind == types.Decimal:
+		return func(a arrow.Array) func(i int, dst []byte) []byte {
+			x, s := decimals(kernel.Vec{A: a}, a.Len())
+			return func(i int, dst []byte) []byte { return appendDecimal(dst, x.At(i), s) }
+		}, nil
+	case t.Kind == types.Date:
+		return integers(appendDate), nil
+	case t.Kind == types.Time:
+		return integers(func(v int64, dst []byte) []byte { return appendTime(v, dst, t.Precision) }), nil
+	case t.Kind == types.Timestamp:
+		return integers(func(v int64, dst []byte) []byte { return appendTimestamp(v, dst, t.Precision) }), nil
+	case t.Kind == types.TimestampLTZ:
+		z := c.zone
+		return integers(func(v int64, dst []byte) []byte { return appendTimestamp(z.wall(v), dst, t.Precision) }), nil
+	case t.Kind == types.IntervalYearMonth:
+		return integers(func(v int64, dst []byte) []byte {
+			dst, v = appendSign(dst, v)
+			return appendInt(append(appendInt(dst, v/12, 1), '-'), v%12, 2)
+		}), nil
+	case t.Kind == types.IntervalDayTime:
+		return integers(func(v int64, dst []byte) []byte {
+			dst, v = appendSign(dst, v)
+			dst = append(appendInt(dst, v/msPerDay, 1), ' ')
+			dst = appendHMS(dst, v%msPerDay/1000)
+			return appendInt(append(dst, '.'), v%1000, 3)
+		}), nil
+	case t.Kind == types.Array:
+		return c.listPrinter(*t.Elem)
+	case t.Kind == types.Map:
+		return c.mapPrinter(*t.Key, *t.Elem)
+	case t.Kind == types.Multiset:
+		return c.mapPrinter(*t.Elem, types.Of(types.Int))
+	case t.Kind == types.Row:
+		return c.rowPrinter(t)
+	}
+	return nil, fault.Newf(fault.Config, "no CAST from %s to STRING", t.AsNullable())
+}
+
+func orNull(a arrow.Array, f func(i int, dst []byte) []byte) func(i int, dst []byte) []byte {
+	return func(i int, dst []byte) []byte {
+		if a.IsNull(i) {
+			return append(dst, "NULL"...)
+		}
+		return f(i, dst)
+	}
+}
+
+func (c *compiler) listPrinter(elem types.Type) (printer, error) {
+	p, err := c.printer(elem)
+	return func(a arrow.Array) func(i int, dst []byte) []byte {
+		l := a.(*array.List)
+		v := orNull(l.ListValues(), p(l.ListValues()))
+		return func(i int, dst []byte) []byte {
+			dst = append(dst, '[')
+			from, to := l.ValueOffsets(i)
+			for j := from; j < to; j++ {
+				if j > from {
+					dst = append(dst, ", "...)
+				}
+				dst = v(int(j), dst)
+			}
+			return append(dst, ']')
+		}
+	}, err
+}
+
+func (c *compiler) mapPrinter(key, elem types.Type) (printer, error) {
+	pk, err := c.printer(key)
+	if err != nil {
+		return nil, err
+	}
+	pv, err := c.printer(elem)
+	return func(a arrow.Array) func(i int, dst []byte) []byte {
+		m := a.(*array.Map)
+		k, v := orNull(m.Keys(), pk(m.Keys())), orNull(m.Items(), pv(m.Items()))
+		return func(i int, dst []byte) []byte {
+			dst = append(dst, '{')
+			from, to := m.ValueOffsets(i)
+			for j := from; j < to; j++ {
+				if j > from {
+					dst = append(dst, ", "...)
+				}
+				dst = v(int(j), append(k(int(j), dst), '='))
+			}
+			return append(dst, '}')
+		}
+	}, err
+}
+
+func (c *compiler) rowPrinter(t types.Type) (printer, error) {
+	ps := make([]printer, len(t.Fields))
+	for i, f := range t.Fields {
+		p, err := c.printer(f.Type)
+		if err != nil {
+			return nil, err
+		}
+		ps[i] = p
+	}
+	return func(a arrow.Array) func(i int, dst []byte) []byte {
+		s := a.(*array.Struct)
+		fs := make([]func(i int, dst []byte) []byte, len(ps))
+		for i, p := range ps {
+			fs[i] = orNull(s.Field(i), p(s.Field(i)))
+		}
+		return func(i int, dst []byte) []byte {
+			dst = append(dst, '(')
+			for k, f := range fs {
+				if k > 0 {
+					dst = append(dst, ", "...)
+				}
+				dst = f(i, dst)
+			}
+			return append(dst, ')')
+		}
+	}, nil
+}
+
+func appendSign(dst []byte, v int64) ([]byte, int64) {
+	if v < 0 {
+		return append(dst, '-'), -v
+	}
+	return append(dst, '+'), v
+}
+
+func appendHMS(dst []byte, sec int64) []byte {
+	dst = append(appendInt(dst, sec/3600, 2), ':')
+	dst = append(appendInt(dst, sec/60%60, 2), ':')
+	return appendInt(dst, sec%60, 2)
+}
+
+func appendDate(days int64, dst []byte) []byte {
+	y, m, d := civil(days)
+	dst = append(appendInt(dst, y, 4), '-')
+	dst = append(appendInt(dst, int64(m), 2), '-')
+	return appendInt(dst, int64(d), 2)
+}
+
+func appendTime(ms int64, dst []byte, precision int) []byte {
+	ms = floorMod(ms, msPerDay)
+	dst = appendHMS(dst, ms/1000)
+	if precision > 0 {
+		frac := ms % 1000
+		dst = append(dst, '.')
+		for k := 0; k < precision; k++ {
+			dst = append(dst, '0'+byte(frac/100))
+			if frac = frac % 100 * 10; frac == 0 {
+				break
+			}
+		}
+	}
+	return dst
+}
+
+// appendTimestamp prints at least precision digits of the fraction, and more when there are more.
+func appendTimestamp(us int64, dst []byte, precision int) []byte {
+	day := floorDiv(us, usPerDay)
+	tod := us - day*usPerDay
+	dst = append(appendDate(day, dst), ' ')
+	dst = appendHMS(dst, tod/usPerSecond)
+	frac := tod % usPerSecond
+	if frac == 0 && precision == 0 {
+		return dst
+	}
+	dst = append(dst, '.')
+	for k, div := 0, usPerSecond/10; k < precision || frac > 0; k++ {
+		if div == 0 {
+			dst = append(dst, '0')
+			continue
+		}
+		dst = append(dst, '0'+byte(frac/div))
+		frac %= div
+		div /= 10
+	}
+	return dst
+}
+
+// appendFloat prints as Java's Double.toString and Float.toString: at least one digit after the point, scientific notation
+// below 1e-3 and from 1e7 on.
+func appendFloat(dst []byte, f float64, bits int) []byte {
+	switch {
+	case f != f:
+		return append(dst, "NaN"...)
+	case math.IsInf(f, 1):
+		return append(dst, "Infinity"...)
+	case math.IsInf(f, -1):
+		return append(dst, "-Infinity"...)
+	}
+	abs := math.Abs(f)
+	if abs == 0 || abs >= 1e-3 && abs < 1e7 {
+		from := len(dst)
+		dst = strconv.AppendFloat(dst, f, 'f', -1, bits)
+		if !strings.Contains(string(dst[from:]), ".") {
+			dst = append(dst, ".0"...)
+		}
+		return dst
+	}
+	var buf [32]byte
+	s := string(strconv.AppendFloat(buf[:0], f, 'e', -1, bits))
+	mant, exp, _ := strings.Cut(s, "e")
+	dst = append(dst, mant...)
+	if !strings.Contains(mant, ".") {
+		dst = append(dst, ".0"...)
+	}
+	k, _ := strconv.Atoi(exp)
+	return fmt.Appendf(dst, "E%d", k)
+}
