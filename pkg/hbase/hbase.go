@@ -31,19 +31,19 @@ import (
 // Config says where HBase is and how long to wait for it.
 type Config struct {
 	// ZooKeeper is the quorum, host:port[,host:port…].
-	ZooKeeper string
+	ZooKeeper string `cfg:"zookeeper" help:"ZooKeeper quorum, host:port[,host:port]."`
 	// ZooKeeperRoot is the parent of HBase's nodes, /hbase when empty.
-	ZooKeeperRoot string
+	ZooKeeperRoot string `cfg:"zookeeper_root" help:"Parent of the nodes of HBase; /hbase when empty."`
 	// Timeout bounds each call, region look-ups and retries included; 30 s when zero.
-	Timeout time.Duration
+	Timeout time.Duration `cfg:"timeout" default:"30s" help:"Limit for each call, look-ups and retries included."`
 	// ReadTimeout ends a connection that does not answer; 30 s when zero.
-	ReadTimeout time.Duration
+	ReadTimeout time.Duration `cfg:"read_timeout" default:"30s" help:"Limit for each answer, after which the connection is made anew."`
 	// BatchRows is the most rows sent in one request, 1000 when zero.
-	BatchRows int
+	BatchRows int `cfg:"batch_rows" default:"1000" help:"Most rows sent in one request."`
 	// InFlight is the most requests of one Apply or MultiGet at a time, 4 when zero.
-	InFlight int
+	InFlight int `cfg:"in_flight" default:"4" help:"Most requests of one batch at a time."`
 	// Snappy compresses cells on the wire.
-	Snappy bool
+	Snappy bool `cfg:"snappy" help:"Compress cells on the wire."`
 	// Logger receives the driver's messages; none when nil.
 	Logger *slog.Logger
 }
