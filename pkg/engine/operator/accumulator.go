@@ -24,6 +24,8 @@ type accumulator interface {
 	reset(row int32)
 	// add applies the input rows in sel, in order, each to its group row; rows with a negative sign are taken back.
 	add(in *input, sel []int32)
+	// merge adds what row has in from, an accumulator of the same call, to a row of its own. Only for input that is never taken back.
+	merge(row int32, from accumulator, fromRow int32)
 	result(dst array.Builder, row int32)
 	// save appends the row's state to dst; load takes it from the start of data and gives the rest.
 	save(dst []byte, row int32) []byte
@@ -73,6 +75,10 @@ func (a *countAcc) add(in *input, sel []int32) {
 			n[rows[i]]++
 		}
 	}
+}
+
+func (a *countAcc) merge(row int32, from accumulator, fromRow int32) {
+	a.n[row] += from.(*countAcc).n[fromRow]
 }
 
 func (in *input) signOf(i int32) int64 {
@@ -130,6 +136,12 @@ func (a *sumInt) add(in *input, sel []int32) {
 	}
 }
 
+func (a *sumInt) merge(row int32, from accumulator, fromRow int32) {
+	b := from.(*sumInt)
+	a.n[row] += b.n[fromRow]
+	a.sum[row] += b.sum[fromRow]
+}
+
 func (a *sumInt) result(dst array.Builder, row int32) {
 	switch {
 	case a.n[row] == 0 && a.form != formSum0:
@@ -183,6 +195,12 @@ func (a *sumFloat) add(in *input, sel []int32) {
 			sum[r] = float64(float32(sum[r]))
 		}
 	}
+}
+
+func (a *sumFloat) merge(row int32, from accumulator, fromRow int32) {
+	b := from.(*sumFloat)
+	a.n[row] += b.n[fromRow]
+	a.sum[row] += b.sum[fromRow]
 }
 
 func (a *sumFloat) result(dst array.Builder, row int32) {
@@ -240,6 +258,12 @@ func (a *sumDecimal) add(in *input, sel []int32) {
 			sum[r] = sum[r].Add(v[i])
 		}
 	}
+}
+
+func (a *sumDecimal) merge(row int32, from accumulator, fromRow int32) {
+	b := from.(*sumDecimal)
+	a.n[row] += b.n[fromRow]
+	a.sum[row] = a.sum[row].Add(b.sum[fromRow])
 }
 
 func (a *sumDecimal) result(dst array.Builder, row int32) {
@@ -334,6 +358,12 @@ func (a *variance) add(in *input, sel []int32) {
 		a.sum[in.rows[i]] += s * x
 		a.square[in.rows[i]] += s * x * x
 	}
+}
+
+func (a *variance) merge(row int32, from accumulator, fromRow int32) {
+	b := from.(*variance)
+	a.sumFloat.merge(row, &b.sumFloat, fromRow)
+	a.square[row] += b.square[fromRow]
 }
 
 func (a *variance) result(dst array.Builder, row int32) {

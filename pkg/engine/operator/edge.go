@@ -52,6 +52,13 @@ func (a *edge[T]) add(in *input, sel []int32) {
 	}
 }
 
+func (a *edge[T]) merge(row int32, from accumulator, fromRow int32) {
+	b := from.(*edge[T])
+	if b.has[fromRow] && (a.last || !a.has[row]) {
+		a.set(row, b.val[fromRow])
+	}
+}
+
 // valueList keeps all values of a group in the order in which they came. Taking one back removes the first equal one, as
 // Flink does, and costs a walk over the group's values.
 type valueList struct {
@@ -64,6 +71,9 @@ type valueList struct {
 func (a *valueList) grow(n int)      { a.items = extend(a.items, n) }
 func (a *valueList) reset(row int32) { a.items[row] = nil }
 func (a *valueList) bytes() int64    { return int64(cap(a.items))*24 + a.size }
+
+// merge is never called: input that takes rows back is not sliced.
+func (a *valueList) merge(int32, accumulator, int32) {}
 
 func (a *valueList) change(row int32, sign int64, v []byte) {
 	if sign > 0 {
@@ -180,6 +190,9 @@ func (a *listAgg) add(in *input, sel []int32) {
 		a.val[r] = append(append(a.val[r], delimiter(in, a.delimCol, i, []byte(","))...), v[i]...)
 	}
 }
+
+// merge is never called: texts lose their delimiters when merged, so LISTAGG is not sliced.
+func (a *listAgg) merge(int32, accumulator, int32) {}
 
 // multiListAgg is LISTAGG over rows that may be taken back.
 type multiListAgg struct {

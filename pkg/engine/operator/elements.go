@@ -260,6 +260,29 @@ func (e *elements) snapshot(w state.Writer, full bool) error {
 	})
 }
 
+// drop deletes everything that was saved.
+func (e *elements) drop(w state.Writer) error {
+	for i := range e.goneGroup {
+		if err := w.Delete(e.name, e.goneGroup[i], e.gone.At(i)); err != nil {
+			return err
+		}
+	}
+	if e.set != nil {
+		return e.set.Saved(func(owner uint32, value []byte) error {
+			group, key := e.saved(int32(owner), value)
+			return w.Delete(e.name, group, key)
+		})
+	}
+	return e.table.Each(func(row int32) error {
+		if !e.table.Saved(row) {
+			return nil
+		}
+		key := e.table.Key(row)
+		group, k := e.saved(int32(binary.LittleEndian.Uint32(key)), key[4:])
+		return w.Delete(e.name, group, k)
+	})
+}
+
 // restore reads the elements after the groups were restored. added is called for each element of a counted set.
 func (e *elements) restore(r state.Reader, c *state.Codec, added func(groupRow, row int32)) error {
 	err := state.HashEntries(r, e.name, c, e.nGroups, func(x state.Entry) error {

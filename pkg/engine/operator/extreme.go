@@ -177,6 +177,13 @@ func (a *extreme[T]) add(in *input, sel []int32) {
 	}
 }
 
+func (a *extreme[T]) merge(row int32, from accumulator, fromRow int32) {
+	b := from.(*extreme[T])
+	if b.has[fromRow] && (!a.has[row] || a.values.less(b.val[fromRow], a.val[row])) {
+		a.set(row, b.val[fromRow])
+	}
+}
+
 // multiExtreme is MIN or MAX over rows that may be taken back: a counted set of the values and, for each group, a heap of its
 // elements. An element whose count has come to zero stays in the heap until it would be the result.
 type multiExtreme[T any] struct {
@@ -285,6 +292,8 @@ func (a *multiExtreme[T]) result(dst array.Builder, row int32) {
 	dst.AppendNull()
 }
 
+// merge is never called: input that takes rows back is not sliced.
+func (a *multiExtreme[T]) merge(int32, accumulator, int32)              {}
 func (a *multiExtreme[T]) save(dst []byte, _ int32) []byte              { return dst }
 func (a *multiExtreme[T]) load(_ int32, data []byte) ([]byte, error)    { return data, nil }
 func (a *multiExtreme[T]) restored(groupRow, row int32)                 { heap.Push(&a.heaps[groupRow], row) }

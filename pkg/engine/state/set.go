@@ -149,6 +149,19 @@ func elementHash(owner uint32, value []byte) uint64 {
 	return hi ^ lo ^ h
 }
 
+// Saved calls fn for the elements that New has given or MarkSaved has marked.
+func (s *Set) Saved(fn func(owner uint32, value []byte) error) error {
+	n := min(s.saved.chunk+1, len(s.arena.chunks))
+	if n == 0 {
+		return nil
+	}
+	old := Set{arena: arena{chunks: append([][]byte(nil), s.arena.chunks[:n]...)}}
+	if s.saved.chunk < n {
+		old.arena.chunks[n-1] = old.arena.chunks[n-1][:s.saved.at]
+	}
+	return old.each(position{}, fn)
+}
+
 // New calls fn for the elements added since the last call of New (all elements if full).
 func (s *Set) New(full bool, fn func(owner uint32, value []byte) error) error {
 	from := s.saved
@@ -161,6 +174,9 @@ func (s *Set) New(full bool, fn func(owner uint32, value []byte) error) error {
 	s.MarkSaved()
 	return nil
 }
+
+// Each calls fn for all elements.
+func (s *Set) Each(fn func(owner uint32, value []byte) error) error { return s.each(position{}, fn) }
 
 // MarkSaved makes all elements old for New.
 func (s *Set) MarkSaved() {
@@ -194,7 +210,7 @@ func (s *Set) each(from position, fn func(owner uint32, value []byte) error) err
 // New has not given yet are kept as new.
 func (s *Set) Sweep(dead func(owner uint32) bool, fn func(owner uint32, value []byte)) error {
 	to := NewSet()
-	old, limit := s.saved, 0
+	old := s.saved
 	move := func(owner uint32, value []byte) error {
 		if dead(owner) {
 			fn(owner, value)
@@ -204,13 +220,7 @@ func (s *Set) Sweep(dead func(owner uint32) bool, fn func(owner uint32, value []
 		return err
 	}
 	// The saved part first, to know where it ends in the copy.
-	saved := &Set{arena: arena{chunks: s.arena.chunks[:min(old.chunk+1, len(s.arena.chunks))]}}
-	if n := len(saved.arena.chunks); n > 0 {
-		last := saved.arena.chunks[n-1]
-		limit = old.at
-		saved.arena.chunks = append(append([][]byte(nil), saved.arena.chunks[:n-1]...), last[:limit])
-	}
-	if err := saved.each(position{}, move); err != nil {
+	if err := s.Saved(move); err != nil {
 		return err
 	}
 	to.MarkSaved()

@@ -1,0 +1,106 @@
+package operator
+
+import (
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+
+	"github.com/freshet-dw/freshet/pkg/engine/batch"
+	"github.com/freshet-dw/freshet/pkg/engine/kernel"
+	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/sql/plan"
+	"github.com/freshet-dw/freshet/pkg/sql/types"
+)
+
+// windowAssign is plan.WindowAssign: every row once for each window that it is in, with the window's columns.
+type windowAssign struct {
+	node  *plan.WindowAssign
+	opts  Options
+	clock clock
+	wall  wallClock
+	types [3]types.Type
+
+	times []int64
+	idx   []int32
+	cols  [3]*array.TimestampBuilder
+}
+
+// NewWindowAssign makes the operator of a WindowAssign node whose input has columns of types in. Rows without a time are
+// dropped and counted as late. Session windows cannot be assigned row by row: the error is of kind fault.Config.
+func NewWindowAssign(n *plan.WindowAssign, in []types.Type, opts Options) (Operator, error) {
+	if n.Win.Kind == plan.Session {
+		return nil, fault.WithRemedy(fault.New(fault.Config, "SESSION windows are supported in aggregations only"),
+			"group by window_start, window_end")
+	}
+	if err := checkWindow(n.Win); err != nil {
+		return nil, err
+	}
+	a := &windowAssign{node: n, opts: opts, clock: opts.clock(), wall: newWallClock(n.Win, opts)}
+	for i := range a.types {
+		a.types[i] = windowType(n.P.Out, len(in)+i, n.Win, in)
+		a.cols[i] = batch.NewBuilder(batch.ArrowType(a.types[i])).Cols[0].(*array.TimestampBuilder)
+	}
+	return a, nil
+}
+
+// Process implements Operator.
+func (a *windowAssign) Process(_ int, b *batch.Batch, out Output) error {
+	times, valid, err := rowTimes(a.node.Win, b, a.clock.time(), a.times)
+	if err != nil {
+		return err
+	}
+	if a.node.Win.ProcTime {
+		a.times = times
+	}
+	late := 0
+	for i, t := range times {
+		if valid != nil && valid.IsNull(i) {
+			late++
+			continue
+		}
+		windowsOf(a.node.Win, a.wall.wall(t), func(start, end int64) {
+			a.idx = append(a.idx, int32(i))
+			for c, wall := range [3]int64{start, end, end - millisecond} {
+				a.cols[c].Append(windowValue(&a.wall, a.types[c], wall))
+			}
+		})
+		if len(a.idx) >= batch.TargetRows {
+			if err := a.flush(b, out); err != nil {
+				return err
+			}
+		}
+	}
+	a.opts.late(late)
+	return a.flush(b, out)
+}
+
+func (a *windowAssign) flush(b *batch.Batch, out Output) error {
+	if len(a.idx) == 0 {
+		return nil
+	}
+	res := &batch.Batch{N: len(a.idx)}
+	if len(a.idx) == b.N && a.node.Win.Kind == plan.Tumble {
+		res.Cols = append(res.Cols, b.Cols...)
+		res.Kinds = b.Kinds
+	} else {
+		for _, c := range b.Cols {
+			res.Cols = append(res.Cols, kernel.Take(c, a.idx))
+		}
+		if b.Kinds != nil {
+			for _, i := range a.idx {
+				res.Kinds = append(res.Kinds, b.Kinds[i])
+			}
+		}
+	}
+	for _, c := range a.cols {
+		var col arrow.Array = c.NewArray()
+		res.Cols = append(res.Cols, col)
+	}
+	a.idx = a.idx[:0]
+	return out(res)
+}
+
+// EndEpoch implements Operator.
+func (a *windowAssign) EndEpoch(e Epoch, _ Output) error {
+	a.clock.endEpoch(e)
+	return nil
+}
