@@ -339,7 +339,7 @@ func arraySearch(contains bool) builder {
 			if !contains {
 				return intColumn(t, n, kernel.Valid(n, a...), func(i int) (int64, bool) {
 					from, _ := l.off(i)
-					return int64(search(l.elems, l.off, i, a[1]) - from + 1), true
+					return int64(max(search(l.elems, l.off, i, a[1])-from+1, 0)), true
 				}), nil
 			}
 			return toBools(n, kernel.Valid(n, a[0]), func(i int) (bool, bool) {

@@ -162,12 +162,8 @@ func round(cut bool) builder {
 				d := t.(*arrow.Decimal128Type)
 				return toNums(t, n, valid, func(i int) (num, bool) { return roundDecimal(x.At(i), s, digits(i), cut, d) }), nil
 			case kind.IsApprox():
-				bits := 64
-				if kind.Kind == types.Float {
-					bits = 32
-				}
 				x := floats(a[0], n)
-				return floatColumn(t, n, valid, func(i int) (float64, bool) { return roundFloat(x.At(i), digits(i), cut, bits), true }), nil
+				return floatColumn(t, n, valid, func(i int) (float64, bool) { return roundFloat(x.At(i), digits(i), cut), true }), nil
 			}
 			x := ints(a[0], n)
 			return intColumn(t, n, valid, func(i int) (int64, bool) {
@@ -207,8 +203,8 @@ func roundDecimal(x num, s, digits int32, cut bool, t *arrow.Decimal128Type) (nu
 	return bigRescale(b, digits, t.Scale, t.Precision)
 }
 
-// roundFloat rounds the shortest decimal notation of f, as Flink does by way of BigDecimal.valueOf.
-func roundFloat(f float64, digits int32, cut bool, bits int) float64 {
+// roundFloat rounds the shortest decimal notation of f, as Flink does by way of BigDecimal.valueOf (a FLOAT is widened first).
+func roundFloat(f float64, digits int32, cut bool) float64 {
 	if f != f || math.IsInf(f, 0) || f == 0 {
 		return f
 	}
@@ -216,11 +212,8 @@ func roundFloat(f float64, digits int32, cut bool, bits int) float64 {
 	if digits > 20 || exp > 62 && digits >= 0 {
 		return f
 	}
-	if bits == 32 {
-		bits = 64 // Java widens the float before it makes the BigDecimal
-	}
 	var buf [400]byte
-	r, ok := new(big.Rat).SetString(string(strconv.AppendFloat(buf[:0], f, 'g', -1, bits)))
+	r, ok := new(big.Rat).SetString(string(strconv.AppendFloat(buf[:0], f, 'g', -1, 64)))
 	if !ok {
 		return f
 	}
