@@ -190,5 +190,5 @@ func quoteTable(table string) string {
 type mismatch struct{ from, to string }
 
 func (m *mismatch) Error() string {
-	return fmt.Sprintf("Arrow type %s cannot be written as %s", m.from, m.to)
+	return fmt.Sprintf("arrow type %s cannot be written as %s", m.from, m.to)
 }

@@ -233,7 +233,7 @@ func TypeOf(t arrow.DataType, nullable bool) (string, error) {
 		return "Tuple(" + strings.Join(fields, ", ") + ")", nil
 	default:
 		if !ok {
-			return "", fmt.Errorf("Arrow type %s has no ClickHouse column type", t)
+			return "", fmt.Errorf("no ClickHouse column type for Arrow type %s", t)
 		}
 	}
 	if nullable {
