@@ -4,6 +4,7 @@ package dim
 
 import (
 	"github.com/freshet-dw/freshet/dim/internal/lookup"
+	"github.com/freshet-dw/freshet/pkg/layer"
 	"github.com/freshet-dw/freshet/pkg/service"
 	"github.com/freshet-dw/freshet/pkg/warehouse"
 )
@@ -17,7 +18,7 @@ type Config struct {
 // Modules are the layer's targets.
 func Modules(d warehouse.Deps, c Config) []service.Module {
 	return []service.Module{
-		warehouse.JobModule(d, "dim-build", "dimension layer: the SQL jobs of dim/", nil, c.Folder),
+		layer.JobModule(d, "dim-build", "dimension layer: the SQL jobs of dim/", nil, c.Folder),
 		lookup.Module(d, c.Lookup, c.Folder),
 	}
 }

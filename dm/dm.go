@@ -3,6 +3,7 @@
 package dm
 
 import (
+	"github.com/freshet-dw/freshet/pkg/layer"
 	"github.com/freshet-dw/freshet/pkg/service"
 	"github.com/freshet-dw/freshet/pkg/warehouse"
 )
@@ -16,7 +17,7 @@ type Config struct {
 // Modules are the layer's targets.
 func Modules(d warehouse.Deps, c Config) []service.Module {
 	return []service.Module{
-		warehouse.JobModule(d, "dm-light", "mart layer, wide tables: the SQL jobs of dm/light/", nil, c.Light),
-		warehouse.JobModule(d, "dm-heavy", "mart layer, metrics and features: the SQL jobs of dm/heavy/", nil, c.Heavy),
+		layer.JobModule(d, "dm-light", "mart layer, wide tables: the SQL jobs of dm/light/", nil, c.Light),
+		layer.JobModule(d, "dm-heavy", "mart layer, metrics and features: the SQL jobs of dm/heavy/", nil, c.Heavy),
 	}
 }

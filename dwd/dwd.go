@@ -3,6 +3,7 @@
 package dwd
 
 import (
+	"github.com/freshet-dw/freshet/pkg/layer"
 	"github.com/freshet-dw/freshet/pkg/service"
 	"github.com/freshet-dw/freshet/pkg/warehouse"
 )
@@ -15,6 +16,6 @@ type Config struct {
 // Modules are the layer's targets.
 func Modules(d warehouse.Deps, c Config) []service.Module {
 	return []service.Module{
-		warehouse.JobModule(d, "dwd", "detail layer: the SQL jobs of dwd/", nil, c.Folder),
+		layer.JobModule(d, "dwd", "detail layer: the SQL jobs of dwd/", nil, c.Folder),
 	}
 }

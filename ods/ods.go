@@ -6,6 +6,7 @@ import (
 	"github.com/freshet-dw/freshet/ods/internal/binlog"
 	"github.com/freshet-dw/freshet/ods/internal/collect"
 	"github.com/freshet-dw/freshet/ods/internal/logs"
+	"github.com/freshet-dw/freshet/pkg/layer"
 	"github.com/freshet-dw/freshet/pkg/service"
 	"github.com/freshet-dw/freshet/pkg/warehouse"
 )
@@ -24,6 +25,6 @@ func Modules(d warehouse.Deps, c Config) []service.Module {
 		binlog.Module(d, c.Binlog),
 		collect.Module(d, c.Collect),
 		logs.Module(d, c.Logs),
-		warehouse.JobModule(d, "ods-land", "landing: the SQL jobs of ods/, five-minute files", nil, c.Folder),
+		layer.JobModule(d, "ods-land", "landing: the SQL jobs of ods/, five-minute files", nil, c.Folder),
 	}
 }

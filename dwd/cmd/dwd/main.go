@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/freshet-dw/freshet/dwd"
+	"github.com/freshet-dw/freshet/pkg/layer"
 	"github.com/freshet-dw/freshet/pkg/service"
 	"github.com/freshet-dw/freshet/pkg/warehouse"
 )
@@ -21,7 +22,7 @@ type config struct {
 
 func main() {
 	c := &config{}
-	os.Exit(warehouse.Main(warehouse.Layer{
+	os.Exit(layer.Main(layer.Layer{
 		Name: "dwd", Config: c, Shared: func() *warehouse.Config { return &c.Config },
 		Modules: func(d warehouse.Deps) []service.Module { return dwd.Modules(d, c.DWD) },
 	}, os.Args[1:], os.Stderr))

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/freshet-dw/freshet/ods"
+	"github.com/freshet-dw/freshet/pkg/layer"
 	"github.com/freshet-dw/freshet/pkg/service"
 	"github.com/freshet-dw/freshet/pkg/warehouse"
 )
@@ -21,7 +22,7 @@ type config struct {
 
 func main() {
 	c := &config{}
-	os.Exit(warehouse.Main(warehouse.Layer{
+	os.Exit(layer.Main(layer.Layer{
 		Name: "ods", Config: c, Shared: func() *warehouse.Config { return &c.Config },
 		Modules: func(d warehouse.Deps) []service.Module { return ods.Modules(d, c.ODS) },
 	}, os.Args[1:], os.Stderr))

@@ -8,6 +8,7 @@ import (
 	"github.com/freshet-dw/freshet/dwd"
 	"github.com/freshet-dw/freshet/ods"
 	"github.com/freshet-dw/freshet/pkg/config"
+	"github.com/freshet-dw/freshet/pkg/layer"
 	"github.com/freshet-dw/freshet/pkg/obs"
 	"github.com/freshet-dw/freshet/pkg/service"
 	"github.com/freshet-dw/freshet/pkg/warehouse"
@@ -48,5 +49,5 @@ func runTargets(ctx context.Context, env Env, s *settings, flags *config.Flags, 
 	}
 	defer func() { _ = tel.Close(context.WithoutCancel(ctx)) }()
 	d := warehouse.Deps{Config: s.Config, Dir: dir, Tel: tel, Health: &obs.Health{}}
-	return warehouse.Serve(ctx, d, s.modules(d), target, nil)
+	return layer.Serve(ctx, d, s.modules(d), target, nil)
 }

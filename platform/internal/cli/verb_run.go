@@ -13,6 +13,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/engine/operator"
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/job"
+	"github.com/freshet-dw/freshet/pkg/layer"
 	"github.com/freshet-dw/freshet/pkg/obs"
 	"github.com/freshet-dw/freshet/pkg/sql"
 	"github.com/freshet-dw/freshet/pkg/warehouse"
@@ -84,7 +85,7 @@ func runFile(ctx context.Context, env Env, s *settings, flags *config.Flags, dir
 	}
 	defer func() { _ = tel.Close(context.WithoutCancel(ctx)) }()
 	d := warehouse.Deps{Config: s.Config, Dir: dir, Tel: tel, Health: &obs.Health{}}
-	rt, err := d.Runtime()
+	rt, err := layer.Runtime(d)
 	if err != nil {
 		return err
 	}
@@ -189,7 +190,7 @@ func explainCommand() Command {
 				return fault.Wrap(fault.Config, err, "read SQL file")
 			}
 			d := warehouse.Deps{Config: s.Config, Dir: *dir, Tel: obs.Discard(), Health: &obs.Health{}}
-			rt := &job.Runtime{Connectors: d.Connectors(), Tel: d.Tel, Settings: d.Settings()}
+			rt := &job.Runtime{Connectors: layer.Connectors(d), Tel: d.Tel, Settings: d.Settings()}
 			script, err := sql.Compile(file, string(src), sql.Options{Describer: rt.Connectors, Settings: rt.Settings})
 			if err != nil {
 				return WithSource(err, string(src))

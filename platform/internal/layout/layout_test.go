@@ -26,7 +26,7 @@ var order = [][]string{
 	{"sql/types"}, {"sql/catalog"}, {"sql/ast", "sql/plan"}, {"sql/parse", "sql/function"}, {"sql/bind"}, {"sql/optimize"}, {"sql"},
 	{"engine/kernel"}, {"engine/batch"}, {"format"},
 	{"engine/state", "engine/expr", "engine/endpoint"}, {"engine/operator"}, {"engine/exec"},
-	{"connector"}, {"job"}, {"warehouse"}, {"testkit"},
+	{"connector"}, {"job"}, {"warehouse"}, {"layer"}, {"testkit"},
 }
 
 func rank(pkg string) (int, string) {

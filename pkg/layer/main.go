@@ -1,4 +1,5 @@
-package warehouse
+// Package layer is what all layers' processes share: SQL jobs as targets, and the main function of a layer's own binary.
+package layer
 
 import (
 	"context"
@@ -16,6 +17,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/obs"
 	"github.com/freshet-dw/freshet/pkg/service"
+	"github.com/freshet-dw/freshet/pkg/warehouse"
 )
 
 // Exit codes of all binaries.
@@ -31,9 +33,9 @@ type Layer struct {
 	Name string
 	// Config is a pointer to a struct that embeds warehouse.Config and has the layer's sections; Shared gives the embedded part.
 	Config any
-	Shared func() *Config
+	Shared func() *warehouse.Config
 	// Modules builds the targets once the configuration is read.
-	Modules func(d Deps) []service.Module
+	Modules func(d warehouse.Deps) []service.Module
 }
 
 // Main runs a layer's binary: flags, configuration, telemetry, targets, until a signal. It returns the exit code.
@@ -58,7 +60,7 @@ func (l Layer) run(ctx context.Context, args []string, stderr io.Writer) error {
 	flags := &config.Flags{}
 	fs := flag.NewFlagSet(l.Name, flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	dir := fs.String("C", ".", "warehouse directory, the one with "+FileName)
+	dir := fs.String("C", ".", "warehouse directory, the one with "+warehouse.FileName)
 	target := fs.String("target", "all", "targets to run, separated by commas; 'all' is every one of this layer")
 	checkOnly := fs.Bool("check", false, "check the configuration and stop")
 	flags.Register(fs, l.Config)
@@ -75,7 +77,7 @@ func (l Layer) run(ctx context.Context, args []string, stderr io.Writer) error {
 	if fs.NArg() > 0 {
 		return fault.Newf(fault.Config, "unexpected argument %q", fs.Arg(0))
 	}
-	err := config.Load(l.Config, config.Sources{File: filepath.Join(*dir, FileName), Optional: true, Env: os.Environ(), Flags: flags})
+	err := config.Load(l.Config, config.Sources{File: filepath.Join(*dir, warehouse.FileName), Optional: true, Env: os.Environ(), Flags: flags})
 	if err != nil {
 		return err
 	}
@@ -85,7 +87,7 @@ func (l Layer) run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	defer func() { _ = tel.Close(context.WithoutCancel(ctx)) }()
-	d := Deps{Config: *shared, Dir: *dir, Tel: tel, Health: &obs.Health{}}
+	d := warehouse.Deps{Config: *shared, Dir: *dir, Tel: tel, Health: &obs.Health{}}
 	modules := l.Modules(d)
 	if *checkOnly {
 		_, err := service.Plan(WithAll(modules), Targets(*target)...)
@@ -98,7 +100,7 @@ func (l Layer) run(ctx context.Context, args []string, stderr io.Writer) error {
 var Version = "dev"
 
 // Serve runs targets, and beside them the admin server.
-func Serve(ctx context.Context, d Deps, modules []service.Module, target string, events func(service.Event)) error {
+func Serve(ctx context.Context, d warehouse.Deps, modules []service.Module, target string, events func(service.Event)) error {
 	modules = WithAll(modules)
 	targets := Targets(target)
 	if d.Config.Admin != "" {
@@ -109,7 +111,7 @@ func Serve(ctx context.Context, d Deps, modules []service.Module, target string,
 }
 
 // AdminModule serves metrics, health and profiles.
-func AdminModule(d Deps) service.Module {
+func AdminModule(d warehouse.Deps) service.Module {
 	return service.Module{Name: "admin", Help: "metrics, health and profiles over HTTP", Start: func(ctx context.Context, ready func()) error {
 		return obs.Serve(ctx, d.Config.Admin, obs.Admin(d.Tel, d.Health), func(a net.Addr) {
 			d.Tel.Log.Info("metrics and health", "url", "http://"+a.String())

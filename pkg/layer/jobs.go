@@ -1,4 +1,4 @@
-package warehouse
+package layer
 
 import (
 	"context"
@@ -12,10 +12,11 @@ import (
 	"github.com/freshet-dw/freshet/pkg/engine/exec"
 	"github.com/freshet-dw/freshet/pkg/job"
 	"github.com/freshet-dw/freshet/pkg/service"
+	"github.com/freshet-dw/freshet/pkg/warehouse"
 )
 
 // Connectors makes the set of connectors with the warehouse's addresses.
-func (d Deps) Connectors() *connector.Set {
+func Connectors(d warehouse.Deps) *connector.Set {
 	c := d.Config
 	return connectors.New(connectors.Config{
 		Kafka: c.Kafka, MySQL: c.MySQL, Redis: c.Redis, HBase: c.HBase, ClickHouse: c.ClickHouse, DeadLetter: c.DeadLetter, Lake: d.Path(c.Data),
@@ -23,24 +24,24 @@ func (d Deps) Connectors() *connector.Set {
 }
 
 // Runtime makes the runtime that the warehouse's SQL files run in.
-func (d Deps) Runtime() (*job.Runtime, error) {
+func Runtime(d warehouse.Deps) (*job.Runtime, error) {
 	state, err := d.State()
 	if err != nil {
 		return nil, err
 	}
-	return &job.Runtime{Connectors: d.Connectors(), State: state, Tel: d.Tel, Instance: d.Config.Instance, Settings: d.Settings()}, nil
+	return &job.Runtime{Connectors: Connectors(d), State: state, Tel: d.Tel, Instance: d.Config.Instance, Settings: d.Settings()}, nil
 }
 
 // JobModule is a target that runs all SQL files of some folders, each as a supervised job. All files are compiled before any of them starts, so that a
 // mistake in one is reported with the others' at once and nothing half runs. A job that fails for good does not stop the others: it is
 // logged, counted, and makes the process unready.
-func JobModule(d Deps, name, help string, deps []string, folders ...string) service.Module {
+func JobModule(d warehouse.Deps, name, help string, deps []string, folders ...string) service.Module {
 	return service.Module{Name: name, Help: help, Deps: deps, Start: func(ctx context.Context, ready func()) error {
 		files, err := d.Files(folders...)
 		if err != nil {
 			return err
 		}
-		rt, err := d.Runtime()
+		rt, err := Runtime(d)
 		if err != nil {
 			return err
 		}
