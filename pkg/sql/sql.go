@@ -26,8 +26,15 @@ type Options struct {
 	Settings map[string]string
 	// Tables are known before the file's first CREATE.
 	Tables []*catalog.Table
+	// Include are files whose CREATEs and SETs come first; their INSERTs are jobs of their own and not part of this one.
+	Include []File
 	// Trace, if set, is given the plan's text after every optimizer rule that ran.
 	Trace func(rule, plan string)
+}
+
+// File is a SQL text with the name that messages give it.
+type File struct {
+	Name, Src string
 }
 
 // Script is a compiled file.
@@ -58,6 +65,16 @@ func Compile(name, src string, opts Options) (*Script, error) {
 		b.Declare(t)
 	}
 	var errs []error
+	for _, f := range opts.Include {
+		included, err := parse.File(f.Name, f.Src)
+		errs = append(errs, err)
+		for _, s := range included {
+			switch s.(type) {
+			case *ast.CreateTable, *ast.CreateView, *ast.Set:
+				errs = append(errs, b.Statement(s))
+			}
+		}
+	}
 	var explained []*ast.Explain
 	for _, s := range statements {
 		if e, ok := s.(*ast.Explain); ok {
@@ -95,7 +112,7 @@ func sorted(errs []error) error {
 	slices.SortStableFunc(flat, func(a, b error) int {
 		p, _ := fault.PosOf(a)
 		q, _ := fault.PosOf(b)
-		return cmp.Or(cmp.Compare(p.Line, q.Line), cmp.Compare(p.Col, q.Col))
+		return cmp.Or(cmp.Compare(p.File, q.File), cmp.Compare(p.Line, q.Line), cmp.Compare(p.Col, q.Col))
 	})
 	return fault.Join(flat...)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
+	"github.com/freshet-dw/freshet/pkg/sql/optimize"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
 
@@ -88,6 +89,7 @@ func TestPlans(t *testing.T) {
 				}
 			}
 			s, err := Compile("job.sql", src, opts)
+			everyRule(t, src)
 			if err != nil {
 				return fault.Render(err, src)
 			}
@@ -103,6 +105,19 @@ func TestPlans(t *testing.T) {
 			return s.Explain(d.HasArg("details"))
 		})
 	})
+}
+
+// everyRule compiles src with each optional rule left out: the plan differs but must hold together.
+func everyRule(t *testing.T, src string) {
+	t.Helper()
+	for _, r := range optimize.Rules() {
+		if !r.Needed {
+			_, err := Compile("job.sql", src, Options{Describer: connectors{}, Settings: map[string]string{optimize.SkipSetting: r.ID}})
+			if fault.KindOf(err) == fault.Internal {
+				t.Errorf("without rule %s: %v", r.ID, err)
+			}
+		}
+	}
 }
 
 func TestCompileGivesTablesAndSettings(t *testing.T) {

@@ -181,6 +181,10 @@ func (b *Binder) scan(t *ast.TableName, table *catalog.Table) *rel {
 			e := plan.Expr(&plan.ColRef{Index: at[i], Name: c.Name, T: out[at[i]].Type})
 			es[i] = function.Cast(e, c.Type)
 			plain = plain && es[i] == e
+		}
+	}
+	for i, c := range table.Columns {
+		if c.Kind != catalog.Computed {
 			continue
 		}
 		x, _ := c.Computed.(plan.Expr)
@@ -189,7 +193,7 @@ func (b *Binder) scan(t *ast.TableName, table *catalog.Table) *rel {
 		}
 		es[i] = plan.Rewrite(x, func(e plan.Expr) plan.Expr {
 			if r, ok := e.(*plan.ColRef); ok {
-				return &plan.ColRef{Index: at[r.Index], Name: r.Name, T: out[at[r.Index]].Type}
+				return es[r.Index]
 			}
 			return nil
 		})

@@ -81,7 +81,10 @@ func Optimize(p *plan.Plan, trace func(rule string)) error {
 			break
 		}
 	}
-	return fault.Join(r.errs...)
+	if len(r.errs) > 0 {
+		return fault.Join(r.errs...)
+	}
+	return plan.Check(p)
 }
 
 // transform visits all nodes, inputs first, with their properties derived anew, and puts what f gives in a node's place.

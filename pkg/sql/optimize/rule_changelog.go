@@ -35,10 +35,11 @@ func changelog(r *run) {
 	}
 }
 
-// makesUpdates tells whether n makes changes of its own, rather than passing its input's on.
+// makesUpdates tells whether n makes pairs of −U and +U with equal keys, of which the −U can be spared. A join's pairs are its inputs': their
+// keys may differ, so it keeps both.
 func makesUpdates(n plan.Node) bool {
 	switch n.(type) {
-	case *plan.GroupAgg, *plan.Join, *plan.Rank, *plan.Deduplicate, *plan.ChangelogNormalize:
+	case *plan.GroupAgg, *plan.Rank, *plan.Deduplicate, *plan.ChangelogNormalize:
 		return true
 	}
 	return false
@@ -82,13 +83,13 @@ func (r *run) sinkNeedsBefore(s *plan.Sink) bool {
 		key = append(key, k)
 	}
 	materialize, before := true, true
-	for _, k := range s.Input.Props().Keys {
+	for i, k := range s.Input.Props().Keys {
 		inside := !slices.ContainsFunc(k, func(c int) bool { return !slices.Contains(key, c) })
 		if inside {
 			materialize = false // all changes of a sink row come from one upsert key, in order
 		}
-		if inside && len(k) == len(key) {
-			before = false
+		if inside && i == 0 && len(k) == len(key) {
+			before = false // the key by which the updates are made is the sink's
 		}
 	}
 	s.Materialize = materialize && s.Input.Props().Mode != catalog.AppendOnly

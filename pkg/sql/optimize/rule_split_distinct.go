@@ -82,10 +82,11 @@ func split(g *plan.GroupAgg) plan.Node {
 		}
 	}
 	pre := plan.Refs(in)
-	bucket := &plan.Call{Func: "$BUCKET", Args: []plan.Expr{ref(in, arg), &plan.Literal{Value: int64(buckets), T: types.Of(types.Int).AsNotNull()}},
-		T: types.Of(types.Int).AsNotNull()}
+	bucket := plan.Expr(&plan.Call{Func: "$BUCKET", Args: []plan.Expr{ref(in, arg), &plan.Literal{Value: int64(buckets), T: types.Of(types.Int).AsNotNull()}},
+		T: types.Of(types.Int).AsNotNull()})
+	pre = append(pre, bucket)
 	names := append(slices.Clone(in), plan.Column{Name: "$bucket"})
-	first := &plan.GroupAgg{Input: calcOver(g.Input, nil, append(pre, bucket), names, g), Keys: append(slices.Clone(g.Keys), len(in)), TTL: g.TTL}
+	first := &plan.GroupAgg{Keys: append(slices.Clone(g.Keys), len(in)), TTL: g.TTL}
 	second := &plan.GroupAgg{TTL: g.TTL}
 	nk := len(g.Keys)
 	for i := range nk {
@@ -115,13 +116,23 @@ func split(g *plan.GroupAgg) plan.Node {
 			results[i] = result{final("SUM0", partial(a), bigint), -1}
 		case "AVG":
 			sum, count := a, a
-			sum.Func, sum.T = "SUM", function.SumType(in[a.Args[0]].Type).AsNullable()
+			// AVG adds up in a type that its argument's sums fit in.
+			wide := in[a.Args[0]].Type
+			switch {
+			case wide.IsInteger():
+				wide = types.Of(types.BigInt)
+			case wide.IsApprox():
+				wide = types.Of(types.Double)
+			}
+			sum.Func, sum.T = "SUM", function.SumType(wide).AsNullable()
+			sum.Args = []int{place(&pre, function.Cast(ref(in, a.Args[0]), wide.WithNull(in[a.Args[0]].Type.Nullable())))}
 			count.Func, count.T = "COUNT", bigint
 			results[i] = result{final("SUM", partial(sum), sum.T), final("SUM0", partial(count), bigint)}
 		default:
 			results[i] = result{final(a.Func, partial(a), a.T), -1}
 		}
 	}
+	first.Input = calcOver(g.Input, nil, pre, names, g)
 	plan.New(first, g.P.Pos)
 	second.Input = first
 	plan.New(second, g.P.Pos)

@@ -35,14 +35,12 @@ func (r *run) mergeWindow(g *plan.GroupAgg) plan.Node {
 		filters = append(plan.Conjuncts(c.Filter), filters...)
 		at = c.Input
 	}
-	w, ok := at.(*plan.WindowAssign)
-	if !ok {
+	w, ok := windowsOf(at)
+	if !ok || !w.grouped(es, g.Keys) {
 		return g
 	}
-	width := len(w.Input.Props().Out)
-	kinds := []string{"start", "end", "time"}
-	plain := func(e plan.Expr) bool { return within(e, func(i int) bool { return i < width }) }
-	x := &plan.WindowAgg{Win: w.Win}
+	plain := func(e plan.Expr) bool { return within(e, func(i int) bool { return w.kind[i] == "" }) }
+	x := &plan.WindowAgg{Win: w.spec}
 	var pre []plan.Expr
 	post := make([]plan.Expr, len(g.Keys)) // over keys, then window columns from 1000000
 	const winBase = 1 << 20
@@ -57,18 +55,18 @@ func (r *run) mergeWindow(g *plan.GroupAgg) plan.Node {
 	}
 	for i, k := range g.Keys {
 		e := es[k]
-		if c, ok := e.(*plan.ColRef); ok && c.Index >= width {
-			has[kinds[c.Index-width]] = true
+		if c, ok := e.(*plan.ColRef); ok && w.kind[c.Index] != "" {
+			has[w.kind[c.Index]] = true
 		}
 		switch {
 		case plain(e):
 			p := place(&pre, e)
 			x.Keys = append(x.Keys, p)
 			post[i] = &plan.ColRef{Index: len(x.Keys) - 1, Name: g.P.Out[i].Name, T: e.Type()}
-		case within(e, func(i int) bool { return i >= width }):
+		case within(e, func(i int) bool { return w.kind[i] != "" }):
 			post[i] = plan.Rewrite(e, func(y plan.Expr) plan.Expr {
 				if c, ok := y.(*plan.ColRef); ok {
-					return &plan.ColRef{Index: winBase + column(kinds[c.Index-width]), Name: c.Name, T: c.T}
+					return &plan.ColRef{Index: winBase + column(w.kind[c.Index]), Name: c.Name, T: c.T}
 				}
 				return nil
 			})
@@ -77,12 +75,9 @@ func (r *run) mergeWindow(g *plan.GroupAgg) plan.Node {
 			return g
 		}
 	}
-	fixed := w.Win.Kind == plan.Tumble || w.Win.Kind == plan.Hop
-	if !has["start"] && !has["end"] {
-		return g // the window's columns are plain data here
-	}
+	fixed := w.spec.Kind == plan.Tumble || w.spec.Kind == plan.Hop
 	if !fixed && (!has["start"] || !has["end"]) {
-		r.fail(g, "GROUP BY window_start, window_end", "%s windows want both window_start and window_end in GROUP BY", w.Win.Kind)
+		r.fail(g, "GROUP BY window_start, window_end", "%s windows want both window_start and window_end in GROUP BY", w.spec.Kind)
 		return g
 	}
 	take := func(col int, what string) int {
@@ -110,8 +105,9 @@ func (r *run) mergeWindow(g *plan.GroupAgg) plan.Node {
 	if len(r.errs) > 0 {
 		return g
 	}
-	x.Win.TimeCol = place(&pre, ref(w.Input.Props().Out, w.Win.TimeCol))
-	x.Input = calcOver(w.Input, plan.And(filters...), pre, nil, g)
+	w.ready()
+	x.Win.TimeCol = place(&pre, ref(w.input.Props().Out, w.spec.TimeCol))
+	x.Input = calcOver(w.input, plan.And(filters...), pre, nil, g)
 	plan.New(x, g.P.Pos)
 	nk, na := len(x.Keys), len(x.Aggs)
 	for i := range post {
@@ -126,4 +122,59 @@ func (r *run) mergeWindow(g *plan.GroupAgg) plan.Node {
 		post = append(post, ref(x.P.Out, nk+i))
 	}
 	return calcOver(x, nil, post, g.P.Out, g)
+}
+
+// windows are the windows that a grouping above can join: those of a window table function, or those that an aggregation below has closed.
+type windows struct {
+	input plan.Node
+	spec  plan.WindowSpec
+	kind  map[int]string // window columns by kind, among the columns that the grouping sees
+	below *plan.WindowAgg
+}
+
+// windowsOf gives the windows that n's rows are in. A closed window of any kind is told by its end alone, and the ends are a slide apart: so a
+// tumbling window of one slide over the closed windows' time holds just one of them.
+func windowsOf(n plan.Node) (*windows, bool) {
+	switch n := n.(type) {
+	case *plan.WindowAssign:
+		at := len(n.Input.Props().Out)
+		return &windows{input: n.Input, spec: n.Win, kind: map[int]string{at: "start", at + 1: "end", at + 2: "time"}}, true
+	case *plan.WindowAgg:
+		if n.Win.ProcTime || n.Win.Kind == plan.Session {
+			return nil, false
+		}
+		w := &windows{input: n, spec: plan.WindowSpec{Kind: plan.Tumble, Size: n.Win.Size, Offset: n.Win.Offset, Local: n.Win.Local}, kind: map[int]string{}, below: n}
+		if n.Win.Kind != plan.Tumble {
+			w.spec.Size = n.Win.Slide
+		}
+		first := len(n.P.Out) - len(n.WindowCols)
+		for i, k := range n.WindowCols {
+			if k == "end" || k == "time" || n.Win.Kind == plan.Tumble {
+				w.kind[first+i] = k // a longer window's start is a plain key: it goes with the end
+			}
+		}
+		return w, true
+	}
+	return nil, false
+}
+
+// grouped tells whether the keys hold the window's start or end; else its columns are plain data.
+func (w *windows) grouped(es []plan.Expr, keys []int) bool {
+	return slices.ContainsFunc(keys, func(k int) bool {
+		c, ok := es[k].(*plan.ColRef)
+		return ok && (w.kind[c.Index] == "start" || w.kind[c.Index] == "end")
+	})
+}
+
+// ready makes sure that the windows' time is a column of input.
+func (w *windows) ready() {
+	n := w.below
+	if n == nil {
+		return
+	}
+	if !slices.Contains(n.WindowCols, "time") {
+		n.WindowCols = append(n.WindowCols, "time")
+		plan.Derive(n, false)
+	}
+	w.spec.TimeCol = len(n.P.Out) - len(n.WindowCols) + slices.Index(n.WindowCols, "time")
 }

@@ -245,7 +245,8 @@ func deriveWindowAgg(n *WindowAgg, name func(int, string) string) {
 		out = append(out, Column{Name: name(len(out), a.Name), Type: a.T})
 	}
 	for i, c := range windowColumns(n.Win, in.Out, n.WindowCols) {
-		if n.WindowCols[i] != "time" || len(n.WindowCols) == 1 {
+		// Any one of the window's columns tells it from a key's other windows.
+		if i == 0 {
 			key = append(key, len(out))
 		}
 		c.Name = name(len(out), c.Name)
@@ -331,17 +332,28 @@ func deriveJoin(n *Join, name func(int, string) string, strict bool) {
 	covered := func(keys [][]int, on []int) bool {
 		return slices.ContainsFunc(keys, func(k []int) bool { return subset(k, on) })
 	}
+	// Rows are spread by the join key: all changes of a key come from one task, in order, only if it holds the join key or never changes.
 	if covered(r.Keys, n.RightKeys) && (n.Kind == InnerJoin || n.Kind == LeftJoin) {
-		p.Keys = append(p.Keys, l.Keys...)
+		for _, k := range l.Keys {
+			if l.Mode == catalog.AppendOnly || subset(n.LeftKeys, k) {
+				p.Keys = append(p.Keys, k)
+			}
+		}
 	}
 	if covered(l.Keys, n.LeftKeys) && (n.Kind == InnerJoin || n.Kind == RightJoin) {
 		for _, k := range r.Keys {
-			p.Keys = append(p.Keys, shift(k))
+			if r.Mode == catalog.AppendOnly || subset(n.RightKeys, k) {
+				p.Keys = append(p.Keys, shift(k))
+			}
 		}
 	}
 	for _, a := range l.Keys {
 		for _, b := range r.Keys {
-			if len(p.Keys) < 8 {
+			holds := true
+			for i := range n.LeftKeys {
+				holds = holds && (slices.Contains(a, n.LeftKeys[i]) || slices.Contains(b, n.RightKeys[i]))
+			}
+			if holds && len(p.Keys) < 8 {
 				p.Keys = append(p.Keys, append(slices.Clone(a), shift(b)...))
 			}
 		}
@@ -367,12 +379,17 @@ func deriveLookup(n *LookupJoin, name func(int, string) string) {
 func deriveRank(n *Rank, name func(int, string) string) {
 	p, in := &n.P, n.Input.Props()
 	p.Out, p.Mode = in.Out, catalog.AllChanges
-	p.Keys = in.Keys
+	for _, k := range in.Keys {
+		if in.Mode == catalog.AppendOnly || subset(n.PartitionBy, k) {
+			p.Keys = append(p.Keys, k)
+		}
+	}
 	if n.RankCol {
 		p.Out = append(slices.Clone(in.Out), Column{Name: name(len(in.Out), "rank"), Type: types.Of(types.BigInt).AsNotNull()})
-		p.Keys = append([][]int{append(slices.Clone(n.PartitionBy), len(in.Out))}, in.Keys...)
+		// Updates replace the row at a number: what drops out is told by that number alone.
+		p.Keys = [][]int{append(slices.Clone(n.PartitionBy), len(in.Out))}
 	} else if n.Start == 1 && n.End == 1 {
-		p.Keys = append([][]int{slices.Clone(n.PartitionBy)}, in.Keys...)
+		p.Keys = append([][]int{slices.Clone(n.PartitionBy)}, p.Keys...)
 	}
 }
 
