@@ -10,6 +10,8 @@ import (
 type pattern struct {
 	items  []item
 	simple bool
+	// unit is the length in microseconds of the spans within which the text is the same.
+	unit int64
 }
 
 type item struct {
@@ -20,7 +22,7 @@ type item struct {
 
 // compilePattern reads a pattern; letters that mean nothing are an error, as in Java.
 func compilePattern(s string, simple bool) (*pattern, error) {
-	p := &pattern{simple: simple}
+	p := &pattern{simple: simple, unit: usPerDay}
 	text := func(t string) {
 		if k := len(p.items); k > 0 && p.items[k-1].letter == 0 {
 			p.items[k-1].text += t
@@ -69,6 +71,7 @@ func compilePattern(s string, simple bool) (*pattern, error) {
 				return nil, fmt.Errorf("date pattern %q: no meaning for %q", s, c)
 			}
 			p.items = append(p.items, item{letter: c, n: j - i})
+			p.unit = min(p.unit, letterUnit(c))
 			i = j
 		case !simple && (c == '[' || c == ']'):
 			return nil, fmt.Errorf("date pattern %q: optional sections are not supported", s)
@@ -85,8 +88,47 @@ var (
 	dayNames   = [...]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"}
 )
 
+func letterUnit(c byte) int64 {
+	switch c {
+	case 'a', 'H', 'k', 'K', 'h':
+		return 3_600_000_000
+	case 'm':
+		return 60_000_000
+	case 's':
+		return usPerSecond
+	case 'S', 'n', 'A', 'z', 'Z', 'X', 'x', 'V':
+		return 1
+	}
+	return usPerDay
+}
+
+// formatter writes one pattern after the other for the rows of a column, and only once for neighbours with the same text.
+type formatter struct {
+	last     *pattern
+	span     int64
+	from, to int
+}
+
+func (f *formatter) format(p *pattern, dst []byte, us, off int64, name string) []byte {
+	span := floorDiv(us, p.unit)
+	if p == f.last && span == f.span && p.unit > 1 {
+		return append(dst, dst[f.from:f.to]...)
+	}
+	f.last, f.span, f.from = p, span, len(dst)
+	dst = p.format(dst, us, off, name)
+	f.to = len(dst)
+	return dst
+}
+
 // appendInt writes v with at least w digits.
 func appendInt(dst []byte, v int64, w int) []byte {
+	switch {
+	case v < 0:
+	case w == 2 && v < 100:
+		return append(dst, '0'+byte(v/10), '0'+byte(v%10))
+	case w == 4 && v < 10_000:
+		return append(dst, '0'+byte(v/1000), '0'+byte(v/100%10), '0'+byte(v/10%10), '0'+byte(v%10))
+	}
 	if v < 0 {
 		dst = append(dst, '-')
 		v = -v

@@ -111,10 +111,11 @@ func dateFormat(b *binding) (impl, error) {
 	wall := b.wallClock(0)
 	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
 		var failed error
+		var w formatter
 		x, f := wall(a[0], n), p.column(&a[1], &failed)
 		out := toStrings(t, n, kernel.Valid(n, a...), 20*n, func(i int, dst []byte) ([]byte, bool) {
 			if c := f(i); c != nil {
-				return c.format(dst, x(i), 0, "UTC"), true
+				return w.format(c, dst, x(i), 0, "UTC"), true
 			}
 			return dst, false
 		})
@@ -133,6 +134,7 @@ func fromUnixtime(b *binding) (impl, error) {
 	t, z := b.out(), b.zone
 	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
 		var failed error
+		var w formatter
 		x, f := ints(a[0], n), p.column(optional(a, 1), &failed)
 		out := toStrings(t, n, kernel.Valid(n, a...), 20*n, func(i int, dst []byte) ([]byte, bool) {
 			sec := x.At(i)
@@ -141,7 +143,7 @@ func fromUnixtime(b *binding) (impl, error) {
 				return dst, false
 			}
 			off := z.offset(sec)
-			return c.format(dst, (sec+off)*usPerSecond, off, z.name), true
+			return w.format(c, dst, (sec+off)*usPerSecond, off, z.name), true
 		})
 		return out, failed
 	}, nil
