@@ -58,10 +58,15 @@ type paneMaker struct {
 	codec   *state.Codec
 	nGroups int
 	retract bool
+	// suffixed keys hold more than the codec's row.
+	suffixed bool
 }
 
 func (m *paneMaker) make(id paneID) (*pane, error) {
 	p := &pane{id: id, groups: state.NewTable(m.codec)}
+	if m.suffixed {
+		p.groups = state.NewBytesTable()
+	}
 	var err error
 	p.aggs, err = newAggregates(m.calls, m.in, p.groups, m.nGroups, m.retract)
 	return p, err
@@ -300,7 +305,7 @@ func (p *pane) mergeSet(d, src *distinct, from *pane, to []int32, m *paneMaker) 
 
 // results gives the pane's groups in the order of their encoded keys, which is the same whatever the order of input,
 // restarts and the number of instances: keys, aggregates; groups without rows are left out if rows may be taken back.
-func (p *pane) results(m *paneMaker, out func(cols []arrow.Array, n int) error) error {
+func (p *pane) results(m *paneMaker, out func(cols []arrow.Array, rows []int32) error) error {
 	rows := make([]int32, 0, p.groups.Len())
 	_ = p.groups.Each(func(row int32) error {
 		if !m.retract || p.count[row] > 0 {
@@ -327,7 +332,7 @@ func (p *pane) results(m *paneMaker, out func(cols []arrow.Array, n int) error) 
 		for _, c := range append(keys.Cols, vals.Cols...) {
 			cols = append(cols, c.NewArray())
 		}
-		if err := out(cols, len(part)); err != nil {
+		if err := out(cols, part); err != nil {
 			return err
 		}
 	}

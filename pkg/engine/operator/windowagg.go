@@ -421,7 +421,8 @@ func (w *windowAgg) drop(id paneID) error {
 
 // emit gives a window's rows.
 func (w *windowAgg) emit(p *pane, start, end int64, out Output) error {
-	return p.results(&w.maker, func(cols []arrow.Array, n int) error {
+	return p.results(&w.maker, func(cols []arrow.Array, rows []int32) error {
+		n := len(rows)
 		for i, kind := range w.node.WindowCols {
 			cols = append(cols, windowColumn(&w.wall, w.winCol[i], kind, n, func(int) (int64, int64) { return start, end }))
 		}
