@@ -76,3 +76,23 @@ func BenchmarkFilter(b *testing.B) {
 		kernel.Filter(a, m)
 	}
 }
+
+func BenchmarkCompare(b *testing.B) {
+	a, c := ints(), kernel.Vec{A: array.NewSlice(ints(), 9, 10), Const: true}
+	b.SetBytes(rows * 8)
+	b.ReportAllocs()
+	for i := 0; i < b.N; i++ {
+		kernel.Compare(kernel.LT, kernel.Vec{A: a}, c, rows)
+	}
+}
+
+func BenchmarkArith(b *testing.B) {
+	a := kernel.Vec{A: ints()}
+	b.SetBytes(rows * 16)
+	b.ReportAllocs()
+	for i := 0; i < b.N; i++ {
+		if _, err := kernel.Arith('+', a, a, rows, arrow.PrimitiveTypes.Int64); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -45,7 +45,7 @@ func TestCases(t *testing.T) {
 			for _, s := range f[1:] {
 				cols = append(cols, kerneltest.Sliced(kerneltest.Column(t, s), pad))
 			}
-			results = append(results, run(t, f[0], cols))
+			results = append(results, run(f[0], cols))
 		}
 		for _, r := range results[1:] {
 			if r != results[0] {
@@ -56,7 +56,7 @@ func TestCases(t *testing.T) {
 	})
 }
 
-func run(t testing.TB, op string, cols []arrow.Array) string {
+func run(op string, cols []arrow.Array) string {
 	switch op {
 	case "hash":
 		out := make([]uint64, cols[0].Len())
@@ -70,9 +70,37 @@ func run(t testing.TB, op string, cols []arrow.Array) string {
 		return kerneltest.Format(kernel.Take(cols[0], kernel.Values[int32](cols[1])))
 	case "filter":
 		return kerneltest.Format(kernel.Filter(cols[0], cols[1].(*array.Boolean)))
+	case "interleave":
+		return kerneltest.Format(kernel.Interleave(cols[0].DataType(), cols[:2], kernel.Values[uint8](cols[2]), kernel.Values[int32](cols[3])))
+	case "and", "or", "not":
+		n := cols[0].Len()
+		l := kernel.TruthOf(kernel.Vec{A: cols[0]}, n)
+		switch op {
+		case "and":
+			l.And(kernel.TruthOf(kernel.Vec{A: cols[1]}, n))
+		case "or":
+			l.Or(kernel.TruthOf(kernel.Vec{A: cols[1]}, n))
+		default:
+			l = l.Not()
+		}
+		return kerneltest.Format(l.Array())
 	}
-	t.Fatalf("no kernel %q", op)
-	return ""
+	l, r := kernel.Vec{A: cols[0]}, kernel.Vec{A: cols[1]}
+	n := l.A.Len()
+	// A one-row operand beside a longer one is a constant.
+	if r.Const = r.A.Len() == 1; n == 1 && r.A.Len() > 1 {
+		l.Const, r.Const, n = true, false, r.A.Len()
+	}
+	for k, name := range []string{"eq", "ne", "lt", "le", "gt", "ge"} {
+		if name == op {
+			return kerneltest.Format(kernel.BoolColumn(n, kernel.Compare(kernel.Op(k), l, r, n), kernel.Valid(n, l, r)))
+		}
+	}
+	a, err := kernel.Arith(op[0], l, r, n, cols[0].DataType())
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	return kerneltest.Format(a)
 }
 
 func TestHashSpread(t *testing.T) {
@@ -108,5 +136,25 @@ func TestHashSpread(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestInterleaveOfNullColumns(t *testing.T) {
+	a := kerneltest.Column(t, "string:[a b]")
+	got := kernel.Interleave(a.DataType(), []arrow.Array{a, array.NewNull(2)}, []uint8{0, 1, 0, 0}, []int32{1, 0, 0, -1})
+	if s := kerneltest.Format(got); s != "[b null a null]" {
+		t.Error(s)
+	}
+}
+
+func TestDivisionByZeroBehindNull(t *testing.T) {
+	a, b := kerneltest.Column(t, "int32:[1 2]"), kerneltest.Column(t, "int32:[0 1]")
+	if _, err := kernel.Arith('/', kernel.Vec{A: a}, kernel.Vec{A: b}, 2, a.DataType()); err != kernel.ErrDivideByZero {
+		t.Error(err)
+	}
+	null := kerneltest.Column(t, "int32:[null 2]")
+	got, err := kernel.Arith('/', kernel.Vec{A: null}, kernel.Vec{A: b}, 2, a.DataType())
+	if err != nil || kerneltest.Format(got) != "[null 2]" {
+		t.Error(got, err)
 	}
 }
