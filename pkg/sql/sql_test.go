@@ -54,13 +54,13 @@ func (connectors) Describe(t *catalog.Table) (catalog.Caps, error) {
 	return c, nil
 }
 
-// TestPlans compiles the text under testdata. Commands:
+// TestPlans compiles the text under testdata/plan. Commands:
 //
 //	define        declares tables and views for the rest of the file
 //	plan [details] [rules] [skip=a,b]  compiles and prints the job's plan, or the faults found
 //	explain       prints what the text's EXPLAIN statements give
 func TestPlans(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/plan", func(t *testing.T, path string) {
 		var prelude string
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			if d.Cmd == "define" {

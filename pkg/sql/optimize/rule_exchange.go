@@ -10,15 +10,20 @@ import (
 
 func itoa(i int) string { return strconv.Itoa(i) }
 
-// spread is how rows are distributed over tasks. Rows with equal values of Keys share a task; no keys and known: all rows do.
-// Exact means by this engine's hash of Keys in this order, as both sides of a join need it.
+// spread is how rows are distributed over tasks. Rows with equal values of keys share a task; no keys and known: all rows do.
+// Exact means by this engine's hash of keys in this order, not by a source's own.
 type spread struct {
 	known, exact bool
 	keys         []int
 }
 
-// serves tells whether rows with equal values of keys share a task.
+// serves tells whether a node that keeps state by keys can read these rows as they are. State belongs to the key group of the node's keys, and
+// the rows must come to the task that owns it, after a restart too: so an exchange by some of the keys, or by the keys in another
+// order, does not serve. A source that is partitioned by some of the keys does: that is its connector's promise.
 func (s spread) serves(keys []int) bool {
+	if s.exact {
+		return slices.Equal(s.keys, keys)
+	}
 	return s.known && !slices.ContainsFunc(s.keys, func(k int) bool { return !slices.Contains(keys, k) })
 }
 
