@@ -69,7 +69,7 @@ func CompileAll(es []plan.Expr, opts Options) (*Set, error) {
 	if opts.Zone == nil {
 		opts.Zone = time.UTC
 	}
-	c := &compiler{opts: opts, zone: newZone(opts.Zone), funcs: functions(), lazy: lazyForms(), seen: map[string]*node{}}
+	c := &compiler{zone: newZone(opts.Zone), funcs: functions(), lazy: lazyForms(), seen: map[string]*node{}}
 	s := &Set{}
 	for _, e := range es {
 		n, err := c.compile(e)

@@ -390,27 +390,7 @@ func jsonQuery(b *binding) (impl, error) {
 }
 
 func jsonQuote(b *binding) (impl, error) {
-	return text1(b, func(dst []byte, s string) ([]byte, bool) {
-		dst = append(dst, '"')
-		for _, r := range s {
-			switch {
-			case r == '"' || r == '\\':
-				dst = append(dst, '\\', byte(r))
-			case r == '\n':
-				dst = append(dst, `\n`...)
-			case r == '\r':
-				dst = append(dst, `\r`...)
-			case r == '\t':
-				dst = append(dst, `\t`...)
-			case r < 0x20:
-				dst = append(dst, `\u00`...)
-				dst = append(dst, "0123456789abcdef"[r>>4], "0123456789abcdef"[r&15])
-			default:
-				dst = append(dst, string(r)...)
-			}
-		}
-		return append(dst, '"'), true
-	})
+	return text1(b, func(dst []byte, s string) ([]byte, bool) { return appendJSONText(dst, s), true })
 }
 
 // jsonUnquote is the text of a JSON string; anything else stays as it is.

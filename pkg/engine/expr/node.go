@@ -116,7 +116,6 @@ func (n *node) eval(e *env) (kernel.Vec, error) {
 }
 
 type compiler struct {
-	opts  Options
 	zone  *zone
 	funcs map[string]builder
 	lazy  map[string]lazyForm
@@ -368,7 +367,7 @@ func sortedNames(m map[string]builder) []string {
 // functions is the table of everything that Call.Func may name, family by family.
 func functions() map[string]builder {
 	m := map[string]builder{}
-	for _, family := range []map[string]builder{operators(), casts(), stringFunctions(), searchFunctions(), digestFunctions(), jsonFunctions(),
+	for _, family := range []map[string]builder{operators(), casts(), stringFunctions(), searchFunctions(), digestFunctions(), jsonFunctions(), jsonMakers(), arrayFunctions(),
 		numericFunctions(), timeFunctions(), formatFunctions(), nestedFunctions()} {
 		for name, f := range family {
 			if m[name] != nil {
