@@ -34,6 +34,8 @@ type sessionAgg struct {
 	mark  int64
 	saved int64
 	size  int64
+	// shrunk: a row was taken back, so that a session may end earlier than the last watermark.
+	shrunk bool
 
 	keys    state.Keys
 	keyCols []arrow.Array
@@ -153,6 +155,7 @@ func (s *sessionAgg) takeBack(g int32, t int64, data []byte) {
 	if at >= 0 {
 		s.forget(g, o.rows[at])
 		o.rows = slices.Delete(o.rows, at, at+1)
+		s.shrunk = true
 		s.groups.Touch(g)
 	}
 }
@@ -179,10 +182,10 @@ func (s *sessionAgg) EndEpoch(e Epoch, out Output) error {
 	if e.Final {
 		mark = MaxWatermark
 	}
-	if mark <= s.mark {
+	if mark <= s.mark && !s.shrunk {
 		return nil
 	}
-	s.mark = mark
+	s.mark, s.shrunk = max(s.mark, mark), false
 	c := closing{s: s}
 	err := s.groups.Each(func(g int32) error {
 		if s.closed(s.due[g]) {
