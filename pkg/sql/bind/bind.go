@@ -91,6 +91,7 @@ func (b *Binder) Statement(s ast.Statement) error {
 		}
 	case *ast.Drop:
 		b.drop(s)
+	case *ast.Use: // there is one catalog with one database
 	case *ast.QueryStatement:
 		b.query(s.Query, nil)
 	default:

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -122,9 +123,9 @@ func (b *Binder) view(t *ast.TableName, v *view) *rel {
 	return v.rel
 }
 
-// withOptions gives t with the options of an OPTIONS hint on top.
+// withOptions gives t with the options of an OPTIONS hint on top, and those options as one text.
 func (b *Binder) withOptions(t *catalog.Table, hints []*ast.Hint) (*catalog.Table, string) {
-	key := t.Name
+	key := ""
 	for _, h := range hints {
 		if !strings.EqualFold(h.Name.Name, "OPTIONS") {
 			continue
@@ -143,7 +144,9 @@ func (b *Binder) withOptions(t *catalog.Table, hints []*ast.Hint) (*catalog.Tabl
 
 // scan gives the one node that reads a table: source, computed columns, watermark.
 func (b *Binder) scan(t *ast.TableName, table *catalog.Table) *rel {
-	table, key := b.withOptions(table, t.Hints)
+	id := fmt.Sprintf("%p", table)
+	table, options := b.withOptions(table, t.Hints)
+	key := id + options
 	if r := b.scans[key]; r != nil {
 		return r
 	}

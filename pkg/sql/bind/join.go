@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/freshet-dw/freshet/pkg/fault"
@@ -176,7 +177,7 @@ func (b *Binder) lookupKey(n *plan.LookupJoin, c plan.Expr, nleft int) bool {
 }
 
 // stateHints gives the joins and aggregates of a SELECT the time to live of STATE_TTL('alias' = '1 d').
-func (b *Binder) stateHints(node plan.Node, hints []*ast.Hint) {
+func (b *Binder) stateHints(r *rel, hints []*ast.Hint) {
 	for _, h := range hints {
 		switch strings.ToUpper(h.Name.Name) {
 		case "STATE_TTL":
@@ -186,14 +187,16 @@ func (b *Binder) stateHints(node plan.Node, hints []*ast.Hint) {
 					b.fail(o.Value.Pos(), err)
 					continue
 				}
-				b.ttl(node, o.Key.Value, d.Milliseconds())
+				if !b.ttl(r, o.Key.Value, d.Milliseconds()) {
+					b.errorf(o.Key.Pos(), "STATE_TTL: %s is no side of this SELECT's join", o.Key.Value)
+				}
 			}
 		case "LOOKUP":
 			opts := map[string]string{}
 			for _, o := range h.Options {
 				opts[o.Key.Value] = o.Value.Value
 			}
-			b.lookupHint(node, opts)
+			b.lookupHint(r.node, opts)
 		}
 	}
 }
@@ -212,11 +215,23 @@ func (b *Binder) lookupHint(node plan.Node, opts map[string]string) {
 	}
 }
 
-func (b *Binder) ttl(node plan.Node, _ string, ms int64) {
-	switch n := node.(type) {
-	case *plan.Join:
-		n.LeftTTL, n.RightTTL = ms, ms
+// ttl sets the time to live of the join's side that has the alias, or of an aggregate.
+func (b *Binder) ttl(r *rel, alias string, ms int64) bool {
+	switch n := r.node.(type) {
 	case *plan.GroupAgg:
 		n.TTL = ms
+		return true
+	case *plan.Join:
+		nl := len(n.Left.Props().Out)
+		left := slices.ContainsFunc(r.fields[:nl], func(f field) bool { return f.qual == alias })
+		right := slices.ContainsFunc(r.fields[nl:], func(f field) bool { return f.qual == alias })
+		if left {
+			n.LeftTTL = ms
+		}
+		if right {
+			n.RightTTL = ms
+		}
+		return left || right
 	}
+	return true // the aggregate is yet to come, or there is nothing to keep
 }

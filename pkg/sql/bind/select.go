@@ -24,7 +24,7 @@ func (b *Binder) selectBody(q *ast.Select, with *ctes) *rel {
 	} else if r = b.from(q.From, with); r == nil {
 		return nil
 	}
-	b.stateHints(r.node, q.Hints)
+	b.stateHints(r, q.Hints)
 	if q.Where != nil {
 		cond := b.condition(&scope{rel: r, clause: "WHERE"}, q.Where)
 		r = &rel{node: calc(r.node, cond, plan.Refs(r.out()), nil, q.Where.Pos()), fields: r.fields}
@@ -56,7 +56,7 @@ func (b *Binder) selectBody(q *ast.Select, with *ctes) *rel {
 		if having != nil {
 			node = calc(node, rewrite(having), plan.Refs(node.Props().Out), nil, q.Having.Pos())
 		}
-		b.stateHints(node, q.Hints)
+		b.stateHints(&rel{node: below(node)}, q.Hints)
 	}
 	if len(s.over.calls) > 0 {
 		var rewrite func(plan.Expr) plan.Expr
@@ -73,6 +73,14 @@ func (b *Binder) selectBody(q *ast.Select, with *ctes) *rel {
 		return b.distinct(out, q.Pos())
 	}
 	return out
+}
+
+// below is the aggregate under the filter of HAVING.
+func below(n plan.Node) plan.Node {
+	if c, ok := n.(*plan.Calc); ok {
+		return c.Input
+	}
+	return n
 }
 
 // condition binds a predicate.

@@ -164,13 +164,21 @@ func AvgType(t types.Type) types.Type {
 	return t.AsNullable()
 }
 
-// ImplicitCast tells whether a value of from may be written where to is wanted without a CAST: between numbers, among
-// character and binary strings, among date-times, and member by member in nested types.
+// ImplicitCast tells whether a value of from may be written where to is wanted without a CAST: to a wider integer, to DECIMAL and DOUBLE
+// from any number, among character and binary strings, among date-times, and member by member in nested types.
 func ImplicitCast(from, to types.Type) bool {
 	switch {
 	case from.Kind == types.Null:
 		return true
-	case from.IsNumeric() && to.IsNumeric(), from.IsString() && to.IsString(), from.IsBinary() && to.IsBinary(),
+	case from.IsNumeric() && to.IsNumeric():
+		switch {
+		case to.IsInteger():
+			return from.IsInteger() && from.Kind <= to.Kind
+		case to.Kind == types.Float:
+			return from.Kind != types.Double
+		}
+		return true
+	case from.IsString() && to.IsString(), from.IsBinary() && to.IsBinary(),
 		from.IsTimestamp() && to.IsTimestamp():
 		return true
 	case from.Kind == types.Date && to.IsTimestamp(), from.IsTimestamp() && to.Kind == types.Date, from.IsTimestamp() && to.Kind == types.Time:
@@ -203,7 +211,7 @@ func ExplicitCast(from, to types.Type) bool {
 		return t.Kind == types.Date || t.Kind == types.Time || t.IsTimestamp()
 	}
 	switch {
-	case ImplicitCast(from, to), to.IsString():
+	case ImplicitCast(from, to), to.IsString(), from.IsNumeric() && to.IsNumeric():
 		return true
 	case from.IsString():
 		return scalar(to) && !to.IsInterval()
