@@ -163,6 +163,12 @@ func convert(d arrow.ArrayData, to arrow.DataType) (arrow.ArrayData, error) {
 	same := func() (arrow.ArrayData, error) {
 		return array.NewData(to, d.Len(), d.Buffers(), d.Children(), d.NullN(), d.Offset()), nil
 	}
+	switch from.ID() { // types that a file's own Arrow schema may ask for
+	case arrow.DICTIONARY:
+		return convert(plain(array.NewDictionaryData(d)), to)
+	case arrow.LARGE_STRING, arrow.LARGE_BINARY:
+		return convert(short(array.MakeFromData(d)), to)
+	}
 	mismatch := fmt.Errorf("the file holds %s, which cannot be read as %s", from, to)
 	switch to := to.(type) {
 	case *arrow.TimestampType:
@@ -238,6 +244,38 @@ func convert(d arrow.ArrayData, to arrow.DataType) (arrow.ArrayData, error) {
 		return out, nil
 	}
 	return nil, mismatch
+}
+
+// plain looks the values of a dictionary up.
+func plain(in *array.Dictionary) arrow.ArrayData {
+	values := in.Dictionary()
+	b := array.NewBuilder(memory.DefaultAllocator, values.DataType())
+	b.Reserve(in.Len())
+	for i := range in.Len() {
+		if in.IsNull(i) {
+			b.AppendNull()
+		} else {
+			batch.AppendFrom(b, values, in.GetValueIndex(i))
+		}
+	}
+	return b.NewArray().Data()
+}
+
+// short copies text with 64-bit offsets.
+func short(a arrow.Array) arrow.ArrayData {
+	b := array.NewBinaryBuilder(memory.DefaultAllocator, arrow.BinaryTypes.Binary)
+	b.Reserve(a.Len())
+	for i := range a.Len() {
+		switch {
+		case a.IsNull(i):
+			b.AppendNull()
+		case a.DataType().ID() == arrow.LARGE_STRING:
+			b.AppendString(a.(*array.LargeString).Value(i))
+		default:
+			b.Append(a.(*array.LargeBinary).Value(i))
+		}
+	}
+	return b.NewArray().Data()
 }
 
 // rescale converts timestamps to microseconds.

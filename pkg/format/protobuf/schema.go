@@ -161,11 +161,11 @@ func javaName(m protoreflect.MessageDescriptor) string {
 	if !multiple {
 		parts = append([]string{outer}, parts...)
 	}
-	if name := strings.Join(parts, "$"); pkg != "" {
-		return pkg + "." + name
-	} else {
+	name := strings.Join(parts, "$")
+	if pkg == "" {
 		return name
 	}
+	return pkg + "." + name
 }
 
 // fileOptions reads the file's options; the compiler's own type for them is not always the generated one.
