@@ -454,6 +454,8 @@ func newAccumulator(c plan.AggCall, in []types.Type, retract bool) (accumulator,
 		return newExtreme(c, arg, t, retract)
 	case "FIRST_VALUE", "LAST_VALUE":
 		return newEdge(c, arg, t, retract), nil
+	case "ARRAY_AGG", "COLLECT", "SINGLE_VALUE":
+		return newCollect(c, arg, t), nil
 	case "LISTAGG":
 		if cl != classBytes {
 			return nil, fault.Newf(fault.Config, "no LISTAGG of %s", t)

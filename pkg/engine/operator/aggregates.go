@@ -57,6 +57,9 @@ func newAggregates(cs []plan.AggCall, in []types.Type, groups *state.Table, nGro
 		return e
 	}
 	for _, c := range cs {
+		if c.Func == "APPROX_COUNT_DISTINCT" {
+			c.Func, c.Distinct = "COUNT", true // exact is a good approximation
+		}
 		// MIN and MAX are the same over all values as over distinct ones.
 		isDistinct := c.Distinct && c.Func != "MIN" && c.Func != "MAX"
 		f := a.filterFor(c.Filter)
@@ -148,7 +151,7 @@ func (a *aggregates) sweep() error {
 		dead += e.dead
 		all += e.len()
 	}
-	if dead < 1024 || dead < all/3 {
+	if dead < 1024 || dead < all/8 {
 		return nil
 	}
 	for _, e := range a.elems {
@@ -183,8 +186,15 @@ func (a *aggregates) add(sel []int32) error {
 		if len(rows) > 0 {
 			c.acc.add(a.in, rows)
 		}
-		if w, ok := c.acc.(withElements); ok && w.failed() != nil {
-			return w.failed()
+	}
+	return a.failed()
+}
+
+// failed gives the error of an accumulator that cannot go on.
+func (a *aggregates) failed() error {
+	for _, c := range a.calls {
+		if f, ok := c.acc.(interface{ failed() error }); ok && f.failed() != nil {
+			return f.failed()
 		}
 	}
 	return nil

@@ -227,6 +227,9 @@ func (g *groupAgg) emit(from, to int, out Output) error {
 	for range n {
 		after.RowDone(batch.Insert, -1)
 	}
+	if err := g.aggs.failed(); err != nil {
+		return err
+	}
 	old, now := batch.Slice(g.oldRows, from, to), after.Build()
 	var a, b state.Keys
 	g.equal.Encode(&a, old.Cols, n)

@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/engine/batch"
 	"github.com/freshet-dw/freshet/pkg/engine/operator"
 	"github.com/freshet-dw/freshet/pkg/engine/operator/operatortest"
+	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
@@ -129,6 +131,31 @@ func TestGroupAggTypes(t *testing.T) {
 	want := text("+I[4, 3, 15.01, 5.003333, 2024-05-03T00:00:00.500, 2024-05-01, true, 0.01, 1, 2, 6]")
 	if got != want {
 		t.Fatalf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestGroupAggCollections(t *testing.T) {
+	in := []types.Type{tString}
+	for _, retract := range []bool{false, true} {
+		n := &plan.GroupAgg{P: mode(catalog.Upsert), Retract: retract, Aggs: []plan.AggCall{
+			agg("ARRAY_AGG", types.ArrayOf(tString), 0), distinct(agg("ARRAY_AGG", types.ArrayOf(tString), 0)),
+			agg("COLLECT", types.MultisetOf(tString), 0), agg("APPROX_COUNT_DISTINCT", tBigint, 0)}}
+		got := run(t, newAgg(t, n, in, operator.Options{}), in, text("+I[x]", "+I[NULL]", "+I[y]", "+I[x]"), text("+I[z]"))
+		want := text("+I[[x, NULL, y, x], [x, y], {x=2, y=1}, 2]", "--", "+U[[x, NULL, y, x, z], [x, y, z], {x=2, y=1, z=1}, 3]")
+		if got != want {
+			t.Fatalf("retract %v: got\n%s\nwant\n%s", retract, got, want)
+		}
+	}
+	single := newAgg(t, &plan.GroupAgg{P: mode(catalog.Upsert), Retract: true, Aggs: []plan.AggCall{agg("SINGLE_VALUE", tString, 0)}}, in, operator.Options{})
+	if got, want := run(t, single, in, "+I[x]", text("-U[x]", "+U[y]")), text("+I[x]", "--", "+U[y]"); got != want {
+		t.Fatalf("got\n%s\nwant\n%s", got, want)
+	}
+	var c operatortest.Collect
+	if err := single.Process(0, operatortest.MustParse(in, "+I[z]"), c.Out); err != nil {
+		t.Fatal(err)
+	}
+	if err := single.EndEpoch(epoch(3), c.Out); !errors.Is(err, fault.Data) {
+		t.Fatalf("two rows of a scalar subquery: error %v", err)
 	}
 }
 

@@ -328,6 +328,9 @@ func (p *pane) results(m *paneMaker, out func(cols []arrow.Array, rows []int32) 
 			}
 			p.aggs.results(vals.Cols, row)
 		}
+		if err := p.aggs.failed(); err != nil {
+			return err
+		}
 		var cols []arrow.Array
 		for _, c := range append(keys.Cols, vals.Cols...) {
 			cols = append(cols, c.NewArray())

@@ -18,7 +18,7 @@ import (
 )
 
 func sessionNode(retract bool) (*plan.WindowAgg, []types.Type) {
-	return &plan.WindowAgg{P: mode(catalog.AppendOnly), Keys: []int{0}, Win: plan.WindowSpec{Kind: plan.Session, TimeCol: 1, Slide: 3 * second},
+	return &plan.WindowAgg{P: mode(catalog.AppendOnly), Keys: []int{0}, Win: plan.WindowSpec{Kind: plan.Session, TimeCol: 1, Slide: 3 * usSecond},
 		Aggs:       []plan.AggCall{agg("COUNT", tBigint), distinct(agg("COUNT", tBigint, 2)), agg("LISTAGG", tString, 2)},
 		WindowCols: []string{"start", "end"}, Retract: retract}, []types.Type{tString, types.TimestampOf(3), tString}
 }
@@ -31,15 +31,15 @@ func TestSessionAgg(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := func(sec int64) string {
-		return time.UnixMicro(sec * second).UTC().Format("2006-01-02T15:04:05")
+		return time.UnixMicro(sec * usSecond).UTC().Format("2006-01-02T15:04:05")
 	}
 	row := func(kind, key string, sec int64, s string) string {
 		return fmt.Sprintf("%s[%s, %s, %s]", kind, key, at(sec), s)
 	}
 	got := runWindows(t, op, in,
-		step{text(row("+I", "a", 0, "x"), row("+I", "a", 6, "y"), row("+I", "b", 0, "x"), row("+I", "b", 4, "y")), 2 * second, time.Time{}},
-		step{text(row("+I", "a", 3, "z")), 3*second - 1000, time.Time{}},                       // joins both of a's; b's first closes
-		step{text(row("+I", "b", 0, "late"), row("-D", "b", 4, "y")), 9 * second, time.Time{}}, // a closes; b's second is gone
+		step{text(row("+I", "a", 0, "x"), row("+I", "a", 6, "y"), row("+I", "b", 0, "x"), row("+I", "b", 4, "y")), 2 * usSecond, time.Time{}},
+		step{text(row("+I", "a", 3, "z")), 3*usSecond - 1000, time.Time{}},                       // joins both of a's; b's first closes
+		step{text(row("+I", "b", 0, "late"), row("-D", "b", 4, "y")), 9 * usSecond, time.Time{}}, // a closes; b's usSecond is gone
 		step{text(row("+I", "b", 7, "w")), operator.MaxWatermark, time.Time{}})
 	s := func(sec int64) string { return at(sec) }
 	want := text("--", "+I[b, 1, 1, x, "+s(0)+", "+s(3)+"]", "--", "+I[a, 3, 3, x,z,y, "+s(0)+", "+s(9)+"]", "--",
@@ -78,10 +78,10 @@ func TestSessionAggAgainstModel(t *testing.T) {
 				slices.SortStableFunc(rows, func(a, b row) int { return int(a.at - b.at) })
 				for len(rows) > 0 {
 					k := 1
-					for k < len(rows) && rows[k].at-rows[k-1].at <= 3*second {
+					for k < len(rows) && rows[k].at-rows[k-1].at <= 3*usSecond {
 						k++
 					}
-					end := rows[k-1].at + 3*second
+					end := rows[k-1].at + 3*usSecond
 					if end-1000 > mark {
 						break
 					}
@@ -101,7 +101,7 @@ func TestSessionAggAgainstModel(t *testing.T) {
 		for e := range epochs {
 			var lines []string
 			for range rapid.IntRange(0, 8).Draw(t, "rows") {
-				r := row{rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "key"), rapid.Int64Range(0, 30).Draw(t, "at") * second,
+				r := row{rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "key"), rapid.Int64Range(0, 30).Draw(t, "at") * usSecond,
 					rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "s")}
 				kind := "+I"
 				if retract && len(live) > 0 && rapid.IntRange(0, 2).Draw(t, "op") == 0 {
@@ -113,8 +113,8 @@ func TestSessionAggAgainstModel(t *testing.T) {
 					}
 				} else {
 					live = append(live, r)
-					joins := slices.ContainsFunc(open[r.key], func(o row) bool { return max(o.at-r.at, r.at-o.at) <= 3*second })
-					if mark == operator.NoWatermark || joins || r.at+3*second-1000 > mark {
+					joins := slices.ContainsFunc(open[r.key], func(o row) bool { return max(o.at-r.at, r.at-o.at) <= 3*usSecond })
+					if mark == operator.NoWatermark || joins || r.at+3*usSecond-1000 > mark {
 						open[r.key] = append(open[r.key], r)
 					}
 				}
@@ -123,7 +123,7 @@ func TestSessionAggAgainstModel(t *testing.T) {
 			b, err := operatortest.Parse(in, strings.Join(lines, "\n"))
 			must(err)
 			must(h.Process(0, b))
-			mark = max(mark, rapid.Int64Range(0, 34).Draw(t, "mark")*second-1000)
+			mark = max(mark, rapid.Int64Range(0, 34).Draw(t, "mark")*usSecond-1000)
 			ep := operator.Epoch{ID: int64(e), Watermark: mark}
 			if e == epochs-1 {
 				mark = operator.MaxWatermark

@@ -17,9 +17,9 @@ import (
 // BenchmarkWindowAgg counts and sums by one of 1000 string keys in 10 s windows, a million rows to a window.
 func BenchmarkWindowAgg(b *testing.B) {
 	for _, win := range []plan.WindowSpec{
-		{Kind: plan.Tumble, Size: 10 * second, TimeCol: 1},
-		{Kind: plan.Hop, Size: 60 * second, Slide: 10 * second, TimeCol: 1},
-		{Kind: plan.Cumulate, Size: 600 * second, Slide: 10 * second, TimeCol: 1},
+		{Kind: plan.Tumble, Size: 10 * usSecond, TimeCol: 1},
+		{Kind: plan.Hop, Size: 60 * usSecond, Slide: 10 * usSecond, TimeCol: 1},
+		{Kind: plan.Cumulate, Size: 600 * usSecond, Slide: 10 * usSecond, TimeCol: 1},
 	} {
 		b.Run([]string{"tumble", "hop", "cumulate"}[win.Kind], func(b *testing.B) {
 			in := []types.Type{tString, types.TimestampOf(3), tBigint}

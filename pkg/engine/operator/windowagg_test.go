@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	second = int64(1_000_000)
-	minute = 60 * second
-	hour   = 60 * minute
+	usSecond = int64(1_000_000)
+	usMinute = 60 * usSecond
+	usHour   = 60 * usMinute
 )
 
 func micros(s string) int64 {
@@ -72,17 +72,17 @@ func TestWindowAggKinds(t *testing.T) {
 		want string
 		late int
 	}{
-		{"tumble", plan.WindowSpec{Kind: plan.Tumble, Size: minute}, text(
+		{"tumble", plan.WindowSpec{Kind: plan.Tumble, Size: usMinute}, text(
 			"--", "+I[a, 2, 1, 00:00:00, 00:01:00]", "--",
 			"+I[a, 1, 1, 00:01:00, 00:02:00]", "+I[b, 1, 1, 00:01:00, 00:02:00]", "--"), 2},
-		{"tumble with offset", plan.WindowSpec{Kind: plan.Tumble, Size: minute, Offset: 30 * second}, text(
+		{"tumble with offset", plan.WindowSpec{Kind: plan.Tumble, Size: usMinute, Offset: 30 * usSecond}, text(
 			"+I[a, 1, 1, 23:59:30, 00:00:30]", "--", "--",
 			"+I[a, 2, 2, 00:00:30, 00:01:30]", "+I[b, 1, 1, 00:00:30, 00:01:30]", "--", "+I[a, 1, 1, 00:01:30, 00:02:30]"), 1},
-		{"hop", plan.WindowSpec{Kind: plan.Hop, Size: 2 * minute, Slide: minute}, text(
+		{"hop", plan.WindowSpec{Kind: plan.Hop, Size: 2 * usMinute, Slide: usMinute}, text(
 			"--", "+I[a, 2, 1, 23:59:00, 00:01:00]", "--",
 			"+I[a, 4, 3, 00:00:00, 00:02:00]", "+I[b, 1, 1, 00:00:00, 00:02:00]", "--",
 			"+I[a, 1, 1, 00:01:00, 00:03:00]", "+I[b, 1, 1, 00:01:00, 00:03:00]"), 1},
-		{"cumulate", plan.WindowSpec{Kind: plan.Cumulate, Size: 4 * minute, Slide: minute}, text(
+		{"cumulate", plan.WindowSpec{Kind: plan.Cumulate, Size: 4 * usMinute, Slide: usMinute}, text(
 			"--", "+I[a, 2, 1, 00:00:00, 00:01:00]", "--",
 			"+I[a, 4, 3, 00:00:00, 00:02:00]", "+I[b, 1, 1, 00:00:00, 00:02:00]", "--",
 			"+I[a, 4, 3, 00:00:00, 00:03:00]", "+I[b, 1, 1, 00:00:00, 00:03:00]",
@@ -114,7 +114,7 @@ func TestWindowAggLocalDays(t *testing.T) {
 	in := []types.Type{types.TimestampLTZOf(3)}
 	n := &plan.WindowAgg{P: plan.Props{Mode: catalog.AppendOnly, Out: plan.Schema{
 		{Type: tBigint}, {Type: types.TimestampOf(3)}, {Type: types.TimestampOf(3)}, {Type: types.TimestampLTZOf(3)}}},
-		Win:  plan.WindowSpec{Kind: plan.Tumble, Size: 24 * hour, TimeCol: 0, Local: true},
+		Win:  plan.WindowSpec{Kind: plan.Tumble, Size: 24 * usHour, TimeCol: 0, Local: true},
 		Aggs: []plan.AggCall{agg("COUNT", tBigint)}, WindowCols: []string{"start", "end", "time"}}
 	op, err := operator.NewWindowAgg(n, in, operator.Options{Zone: zone})
 	if err != nil {
@@ -123,7 +123,7 @@ func TestWindowAggLocalDays(t *testing.T) {
 	var rows []string
 	for _, day := range []string{"2024-03-30T23:00:00", "2024-10-26T22:00:00"} {
 		for h := range int64(26) {
-			rows = append(rows, fmt.Sprintf("+I[%s]", time.UnixMicro(micros(day)+h*hour).UTC().Format("2006-01-02T15:04:05Z")))
+			rows = append(rows, fmt.Sprintf("+I[%s]", time.UnixMicro(micros(day)+h*usHour).UTC().Format("2006-01-02T15:04:05Z")))
 		}
 	}
 	got := runWindows(t, op, in,
@@ -143,7 +143,7 @@ func TestWindowAggLocalDays(t *testing.T) {
 func TestWindowAggProcTime(t *testing.T) {
 	in := []types.Type{tString}
 	now := time.UnixMicro(micros("2024-05-01T00:00:00"))
-	n := &plan.WindowAgg{P: mode(catalog.AppendOnly), Win: plan.WindowSpec{Kind: plan.Tumble, Size: minute, ProcTime: true},
+	n := &plan.WindowAgg{P: mode(catalog.AppendOnly), Win: plan.WindowSpec{Kind: plan.Tumble, Size: usMinute, ProcTime: true},
 		Aggs: []plan.AggCall{agg("COUNT", tBigint)}, WindowCols: []string{"start"}}
 	op, err := operator.NewWindowAgg(n, in, operator.Options{Now: func() time.Time { return now }})
 	if err != nil {
@@ -174,10 +174,10 @@ func TestWindowAssign(t *testing.T) {
 		win  plan.WindowSpec
 		want string
 	}{
-		{plan.WindowSpec{Kind: plan.Tumble, Size: minute}, text("-D[a, 00:01:10, 00:01:00, 00:02:00, 00:01:59.999]")},
-		{plan.WindowSpec{Kind: plan.Hop, Size: 2 * minute, Slide: minute}, text(
+		{plan.WindowSpec{Kind: plan.Tumble, Size: usMinute}, text("-D[a, 00:01:10, 00:01:00, 00:02:00, 00:01:59.999]")},
+		{plan.WindowSpec{Kind: plan.Hop, Size: 2 * usMinute, Slide: usMinute}, text(
 			"-D[a, 00:01:10, 00:01:00, 00:03:00, 00:02:59.999]", "-D[a, 00:01:10, 00:00:00, 00:02:00, 00:01:59.999]")},
-		{plan.WindowSpec{Kind: plan.Cumulate, Size: 3 * minute, Slide: minute}, text(
+		{plan.WindowSpec{Kind: plan.Cumulate, Size: 3 * usMinute, Slide: usMinute}, text(
 			"-D[a, 00:01:10, 00:00:00, 00:02:00, 00:01:59.999]", "-D[a, 00:01:10, 00:00:00, 00:03:00, 00:02:59.999]")},
 	} {
 		c.win.TimeCol = 1
@@ -201,10 +201,10 @@ func TestWindowAggAgainstModel(t *testing.T) {
 	in := []types.Type{tString, types.TimestampOf(3), tString, tInt}
 	rapid.Check(t, func(t *rapid.T) {
 		win := rapid.SampledFrom([]plan.WindowSpec{
-			{Kind: plan.Tumble, Size: 4 * second}, {Kind: plan.Tumble, Size: 4 * second, Offset: -3 * second},
-			{Kind: plan.Hop, Size: 4 * second, Slide: 2 * second}, {Kind: plan.Hop, Size: 5 * second, Slide: 3 * second, Offset: second},
-			{Kind: plan.Hop, Size: 2 * second, Slide: 3 * second},
-			{Kind: plan.Cumulate, Size: 6 * second, Slide: 2 * second}, {Kind: plan.Cumulate, Size: 4 * second, Slide: second, Offset: second},
+			{Kind: plan.Tumble, Size: 4 * usSecond}, {Kind: plan.Tumble, Size: 4 * usSecond, Offset: -3 * usSecond},
+			{Kind: plan.Hop, Size: 4 * usSecond, Slide: 2 * usSecond}, {Kind: plan.Hop, Size: 5 * usSecond, Slide: 3 * usSecond, Offset: usSecond},
+			{Kind: plan.Hop, Size: 2 * usSecond, Slide: 3 * usSecond},
+			{Kind: plan.Cumulate, Size: 6 * usSecond, Slide: 2 * usSecond}, {Kind: plan.Cumulate, Size: 4 * usSecond, Slide: usSecond, Offset: usSecond},
 		}).Draw(t, "window")
 		win.TimeCol = 1
 		retract := rapid.Bool().Draw(t, "retract")
@@ -237,7 +237,7 @@ func TestWindowAggAgainstModel(t *testing.T) {
 			var lines []string
 			for range rapid.IntRange(0, 12).Draw(t, "rows") {
 				r := row{rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "key"), rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "s"),
-					rapid.Int64Range(-6, 15).Draw(t, "at") * second, rapid.Int64Range(-2, 2).Draw(t, "v")}
+					rapid.Int64Range(-6, 15).Draw(t, "at") * usSecond, rapid.Int64Range(-2, 2).Draw(t, "v")}
 				kind := "+I"
 				if retract && len(live) > 0 && rapid.IntRange(0, 2).Draw(t, "op") == 0 {
 					i := rapid.IntRange(0, len(live)-1).Draw(t, "which")
@@ -270,7 +270,7 @@ func TestWindowAggAgainstModel(t *testing.T) {
 			b, err := operatortest.Parse(in, strings.Join(lines, "\n"))
 			must(err)
 			must(h.Process(0, b))
-			mark = max(mark, rapid.Int64Range(-8, 18).Draw(t, "mark")*second-1000)
+			mark = max(mark, rapid.Int64Range(-8, 18).Draw(t, "mark")*usSecond-1000)
 			ep := operator.Epoch{ID: int64(e), Watermark: mark}
 			if e == epochs-1 {
 				ep.Watermark, ep.Final = operator.MaxWatermark, true
@@ -323,7 +323,7 @@ func TestWindowAggAgainstModel(t *testing.T) {
 
 // eachWindow is a slow definition of the windows of a time.
 func eachWindow(w plan.WindowSpec, at int64, fn func(start, end int64)) {
-	for start := int64(-60) * second; start < 60*second; start += second {
+	for start := int64(-60) * usSecond; start < 60*usSecond; start += usSecond {
 		aligned := func(step int64) bool { return (start-w.Offset)%step == 0 }
 		switch w.Kind {
 		case plan.Tumble:

@@ -32,13 +32,13 @@ func (t *Table) Refresh(row int32) {
 
 func (t *Table) expired(row int32) bool { return t.stamp[row]+t.ttl <= t.now }
 
-// Expire deletes expired rows among the next n, going round the table from call to call. Call it once an epoch: state past its
-// retention costs memory for a while but is never seen.
+// Expire deletes expired rows among the next n, or a sixteenth of all if that is more, going round the table from call to
+// call. Call it once an epoch: state past its retention costs memory for a while but is never seen.
 func (t *Table) Expire(n int) {
 	if t.ttl == 0 || len(t.flags) == 0 {
 		return
 	}
-	for n = min(n, len(t.flags)); n > 0; n-- {
+	for n = min(max(n, len(t.flags)/16), len(t.flags)); n > 0; n-- {
 		if int(t.cursor) >= len(t.flags) {
 			t.cursor = 0
 		}
