@@ -118,16 +118,7 @@ func (j *join) filter(port int, b *batch.Batch, from int, other *joinSide) error
 	if err != nil {
 		return fmt.Errorf("join condition: %w", err)
 	}
-	kept, s := int32(0), 0
-	for i, end := range j.ends {
-		for s < len(sel) && sel[s] < end {
-			j.found[kept] = j.found[sel[s]]
-			kept++
-			s++
-		}
-		j.ends[i] = kept
-	}
-	j.found = j.found[:kept]
+	j.found = keepFound(j.found, j.ends, sel)
 	return nil
 }
 

@@ -30,6 +30,7 @@ type rank struct {
 	keep   int // rows kept of a partition, 0: all
 	from   int // top rows are those at from ≤ i < to
 	to     int
+	newest bool // the top is the newest row alone
 	diff   *changes
 
 	lists []ordered          // by group
@@ -151,13 +152,25 @@ func (r *rank) touch(g int32) {
 	}
 	r.mark[g] = true
 	r.touched = append(r.touched, g)
-	r.old = r.lists[g].rows(r.old, r.from, r.to)
+	r.old = r.topRows(r.old, g)
 	r.oldEnd = append(r.oldEnd, len(r.old))
 	r.bag.groups.Touch(g)
 	r.bag.groups.Refresh(g)
 }
 
-// bytes gives what the bag keeps of input row i.
+// topRows appends partition g's rows that go out.
+func (r *rank) topRows(dst []int32, g int32) []int32 {
+	l := &r.lists[g]
+	if !r.newest {
+		return l.rows(dst, r.from, r.to)
+	}
+	if l.n > 0 {
+		dst = append(dst, l.last().row)
+	}
+	return dst
+}
+
+// rowBytes gives what the bag keeps of input row i.
 func (r *rank) rowBytes(i int) []byte {
 	key := r.order.At(i)
 	r.buf = append(binary.AppendUvarint(r.buf[:0], uint64(len(key))), key...)
@@ -275,7 +288,7 @@ func (r *rank) EndEpoch(e Epoch, out Output) error {
 	for i, g := range r.touched {
 		old := r.old[from:r.oldEnd[i]]
 		from = r.oldEnd[i]
-		r.top = r.lists[g].rows(r.top[:0], r.from, r.to)
+		r.top = r.topRows(r.top[:0], g)
 		if err := r.compare(g, old, r.top); err != nil {
 			return err
 		}
