@@ -3,6 +3,7 @@ package kafka
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -72,13 +73,13 @@ func (s *session) Reader(n *plan.Source, _ int) (endpoint.Reader, error) {
 	}
 	var err error
 	fields := t.fields(vcols, false)
-	if r.value, err = formats.NewDecoder(t.value.name, fields, s.withDir(t.value.opts)); err != nil {
+	if r.value, err = formats.NewDecoder(t.value.name, fields, s.withDir(t.value)); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.t.Name, err)
 	}
 	r.vb = batch.NewBuilder(fieldTypes(fields)...)
 	if len(kcols) > 0 {
 		fields := t.fields(kcols, true)
-		if r.key, err = formats.NewDecoder(t.key.name, fields, s.withDir(t.key.opts)); err != nil {
+		if r.key, err = formats.NewDecoder(t.key.name, fields, s.withDir(t.key)); err != nil {
 			return nil, fmt.Errorf("table %s, key: %w", t.t.Name, err)
 		}
 		r.kb = batch.NewBuilder(fieldTypes(fields)...)
@@ -86,12 +87,12 @@ func (s *session) Reader(n *plan.Source, _ int) (endpoint.Reader, error) {
 	return r, nil
 }
 
-// withDir tells formats that read files (protobuf) what their paths are relative to.
-func (s *session) withDir(o format.Options) format.Options {
-	out := format.Options{}
-	for k, v := range o {
-		out[k] = v
+// withDir tells a format that reads files what its paths are relative to.
+func (s *session) withDir(f formatSpec) format.Options {
+	if f.name != "protobuf" {
+		return f.opts
 	}
+	out := maps.Clone(f.opts)
 	out["base-dir"] = s.env.Dir
 	return out
 }

@@ -87,7 +87,12 @@ func Check(t *catalog.Table, specs []Spec) (Values, error) {
 
 func (v Values) spec(key string) (Spec, bool) {
 	for _, s := range v.specs {
-		if s.Key == key || strings.HasSuffix(s.Key, ".*") && strings.HasPrefix(key, strings.TrimSuffix(s.Key, "*")) {
+		if s.Key == key {
+			return s, true
+		}
+	}
+	for _, s := range v.specs {
+		if strings.HasSuffix(s.Key, ".*") && strings.HasPrefix(key, strings.TrimSuffix(s.Key, "*")) {
 			return s, true
 		}
 	}
