@@ -19,8 +19,6 @@ func stringLit(s string) *plan.Literal {
 	return lit(s, types.Type{Kind: types.Char, Precision: utf8.RuneCountInString(s)})
 }
 
-func intLit(v int64) *plan.Literal { return lit(v, types.Of(types.Int)) }
-
 // number gives the literal's value; neg puts a minus before it, which matters for the smallest integers.
 func (b *Binder) number(n *ast.NumberLit, neg bool) plan.Expr {
 	text := n.Text

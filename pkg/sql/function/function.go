@@ -27,9 +27,9 @@ type Signature struct {
 }
 
 var synonyms = map[string]string{
-	"SUBSTR": "SUBSTRING", "CHARACTER_LENGTH": "CHAR_LENGTH", "CEILING": "CEIL", "POW": "POWER", "LCASE": "LOWER", "UCASE": "UPPER",
-	"CURRENT_TIMESTAMP": "CURRENT_TIMESTAMP", "NOW": "CURRENT_TIMESTAMP", "LOCALTIME": "CURRENT_TIME", "ANY_VALUE": "FIRST_VALUE",
-	"VARIANCE": "VAR_SAMP", "MOD": "%",
+	"SUBSTR": "SUBSTRING", "CHARACTER_LENGTH": "CHAR_LENGTH", "CEILING": "CEIL",
+	"NOW": "CURRENT_TIMESTAMP", "LOCALTIME": "CURRENT_TIME",
+	"MOD": "%",
 }
 
 var parts = map[string]string{
@@ -40,7 +40,7 @@ var parts = map[string]string{
 // special are the scalar functions that Call makes by code.
 var special = []string{"IF", "IFNULL", "NULLIF", "COALESCE", "MOD", "ROUND", "FLOOR", "CEIL", "EXTRACT", "TIMESTAMPADD", "TIMESTAMPDIFF", "SUBSTR",
 	"CHARACTER_LENGTH", "CEILING", "POW", "NOW", "LOCALTIME", "YEAR", "QUARTER", "MONTH", "WEEK", "DAYOFYEAR", "DAYOFMONTH", "DAYOFWEEK",
-	"HOUR", "MINUTE", "SECOND", "MAP_ENTRIES", "TRY_CAST", "CAST"}
+	"HOUR", "MINUTE", "SECOND", "TRY_CAST", "CAST"}
 
 // Names are the names of all scalar and aggregate functions, sorted.
 func Names() []string {

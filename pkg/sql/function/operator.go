@@ -22,8 +22,7 @@ func Binary(op string, a, b plan.Expr) (plan.Expr, error) {
 	case "||":
 		return concat(a, b)
 	}
-	t, ok := Comparable(a.Type(), b.Type())
-	if !ok {
+	if _, ok := Comparable(a.Type(), b.Type()); !ok {
 		return nil, badOperands(op, a, b)
 	}
 	nullable := a.Type().Nullable() || b.Type().Nullable()
@@ -31,9 +30,7 @@ func Binary(op string, a, b plan.Expr) (plan.Expr, error) {
 		nullable = false
 	}
 	a, b = sameDecimal(a, b.Type()), sameDecimal(b, a.Type())
-	if t, ok = Comparable(a.Type(), b.Type()); !ok {
-		return nil, badOperands(op, a, b)
-	}
+	t, _ := Comparable(a.Type(), b.Type())
 	return &plan.Call{Func: op, Args: comparands(a, b, t), T: types.Of(types.Boolean).WithNull(nullable)}, nil
 }
 

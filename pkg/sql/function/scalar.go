@@ -17,11 +17,10 @@ var signatures = []Signature{
 	{"UUID", "", "STRING!"}, {"MD5", "s", "STRING"}, {"SHA1", "s", "STRING"}, {"SHA224", "s", "STRING"}, {"SHA256", "s", "STRING"},
 	{"SHA384", "s", "STRING"}, {"SHA512", "s", "STRING"}, {"SHA2", "si", "STRING?"}, {"IS_DECIMAL", "s", "BOOLEAN!"}, {"IS_DIGIT", "s", "BOOLEAN!"},
 	{"IS_ALPHA", "s", "BOOLEAN!"}, {"UNHEX", "s", "BYTES?"}, {"HEX", "l", "STRING"}, {"HEX", "s", "STRING"}, {"BIN", "l", "STRING"},
-	{"HASH_CODE", "x", "INT!"},
 	// JSON. Written clauses follow the path, see plan.Call.
 	{"JSON_EXISTS", "sss?", "BOOLEAN?"}, {"JSON_VALUE", "ssxxxx", "STRING?"}, {"JSON_VALUE", "ss", "STRING?"}, {"JSON_QUERY", "sss?s?s?", "STRING?"},
-	{"JSON_STRING", "x", "STRING"}, {"JSON_QUOTE", "s", "STRING"}, {"JSON_UNQUOTE", "s", "STRING"}, {"JSON_LENGTH", "ss?", "INT?"},
-	{"JSON_ARRAY", "sx*", "STRING!"}, {"JSON_OBJECT", "sx*", "STRING!"}, {"JSON", "s", "STRING?"},
+	{"JSON_STRING", "x", "STRING"}, {"JSON_QUOTE", "s", "STRING"}, {"JSON_UNQUOTE", "s", "STRING"},
+	{"JSON_ARRAY", "sx*", "STRING!"}, {"JSON_OBJECT", "sx*", "STRING!"},
 	{"IS JSON", "s", "BOOLEAN!"}, {"IS JSON VALUE", "s", "BOOLEAN!"}, {"IS JSON OBJECT", "s", "BOOLEAN!"}, {"IS JSON ARRAY", "s", "BOOLEAN!"},
 	{"IS JSON SCALAR", "s", "BOOLEAN!"},
 	// Numbers.
@@ -44,7 +43,6 @@ var signatures = []Signature{
 	{"ARRAY_APPEND", "ae", "=0"}, {"ARRAY_PREPEND", "ae", "=0"}, {"ARRAY_SORT", "ab?b?", "=0"}, {"ARRAY_SLICE", "aii?", "=0"},
 	{"ARRAY_MAX", "a", "elem?"}, {"ARRAY_MIN", "a", "elem?"}, {"ARRAY_JOIN", "ass?", "STRING?"}, {"ARRAY_CONCAT", "cc*", "c"},
 	{"ARRAY_UNION", "cc", "c"}, {"ARRAY_EXCEPT", "cc", "c"}, {"ARRAY_INTERSECT", "cc", "c"}, {"MAP_KEYS", "m", "keys"}, {"MAP_VALUES", "m", "values"},
-	{"MAP_FROM_ARRAYS", "aa", "MAP<STRING,STRING>"},
 	// Internal: the bucket 0..n-1 of a value, for split aggregates.
 	{"$BUCKET", "xi", "INT!"},
 }
