@@ -90,6 +90,9 @@ func TestPlans(t *testing.T) {
 			}
 			s, err := Compile("job.sql", src, opts)
 			everyRule(t, src)
+			if again, err := Compile("job.sql", src, Options{Describer: connectors{}, Settings: opts.Settings}); err == nil && again.Explain(true) != s.Explain(true) {
+				t.Error("compiled twice, the plans differ")
+			}
 			if err != nil {
 				return fault.Render(err, src)
 			}

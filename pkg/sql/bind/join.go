@@ -31,7 +31,37 @@ func (b *Binder) join(j *ast.Join, with *ctes) *rel {
 	n := plan.New(&plan.Join{Kind: kind, Left: left.node, Right: right.node}, j.Right.Pos())
 	r := both(n, left, right)
 	n.Cond = b.joinCondition(j, r, len(left.fields))
+	if kind == plan.RightJoin || kind == plan.FullJoin {
+		return b.mergeUsing(r, len(left.fields), j.Right.Pos())
+	}
 	return r
+}
+
+// mergeUsing gives a USING column of a right or full join the value of the side that has one, in front of the others.
+func (b *Binder) mergeUsing(r *rel, nleft int, pos ast.Pos) *rel {
+	s := &scope{rel: r}
+	var es []plan.Expr
+	var names []string
+	var fields []field
+	rest := slices.Clone(r.fields)
+	for i, f := range r.fields[nleft:] {
+		left := slices.IndexFunc(r.fields[:nleft], func(l field) bool { return l.name == f.name && !l.hidden })
+		if !f.hidden || left < 0 {
+			continue
+		}
+		e, err := function.Call("COALESCE", []plan.Expr{s.ref(left), s.ref(nleft + i)})
+		es, names = append(es, b.put(pos, e, err)), append(names, f.name)
+		fields = append(fields, field{name: f.name})
+		rest[left].hidden = true
+	}
+	if es == nil {
+		return r
+	}
+	es = append(es, plan.Refs(r.out())...)
+	for _, c := range r.out() {
+		names = append(names, c.Name)
+	}
+	return &rel{node: calc(r.node, nil, es, names, pos), fields: append(fields, rest...)}
 }
 
 // both gives the columns of a join of left and right.

@@ -39,7 +39,7 @@ var parts = map[string]string{
 
 // special are the scalar functions that Call makes by code.
 var special = []string{"IF", "IFNULL", "NULLIF", "COALESCE", "MOD", "ROUND", "FLOOR", "CEIL", "EXTRACT", "TIMESTAMPADD", "TIMESTAMPDIFF", "SUBSTR",
-	"CHARACTER_LENGTH", "CEILING", "POW", "NOW", "LOCALTIME", "YEAR", "QUARTER", "MONTH", "WEEK", "DAYOFYEAR", "DAYOFMONTH", "DAYOFWEEK",
+	"CHARACTER_LENGTH", "CEILING", "NOW", "LOCALTIME", "YEAR", "QUARTER", "MONTH", "WEEK", "DAYOFYEAR", "DAYOFMONTH", "DAYOFWEEK",
 	"HOUR", "MINUTE", "SECOND", "TRY_CAST", "CAST"}
 
 // Names are the names of all scalar and aggregate functions, sorted.
