@@ -331,7 +331,6 @@ type variance struct {
 	sample, root bool
 	class        class
 	scale        int
-	buf          []float64
 }
 
 func (a *variance) grow(n int)      { a.sumFloat.grow(n); a.square = extend(a.square, n) }

@@ -56,7 +56,6 @@ type view struct {
 	codec  *state.Codec
 	ints   []int64
 	floats []float64
-	decs   []decimal128.Num
 	bytes  [][]byte
 
 	intBuf   []int64

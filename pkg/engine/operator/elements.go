@@ -230,6 +230,9 @@ func (e *elements) sweep() error {
 // snapshot writes the elements that changed.
 func (e *elements) snapshot(w state.Writer, full bool) error {
 	for i := range e.goneGroup {
+		if full {
+			break // there is nothing to delete from
+		}
 		if err := w.Delete(e.name, e.goneGroup[i], e.gone.At(i)); err != nil {
 			return err
 		}
@@ -253,6 +256,9 @@ func (e *elements) snapshot(w state.Writer, full bool) error {
 		}
 		group, k := e.saved(owner, key[4:])
 		if e.count[row] == 0 {
+			if full {
+				return nil
+			}
 			return w.Delete(e.name, group, k)
 		}
 		e.valueBuf = putUint64(e.valueBuf[:0], uint64(e.count[row]))

@@ -56,7 +56,8 @@ type tableWriter struct {
 // NewFileWriter starts a file on w. Nothing is written before the first full block or Close.
 func NewFileWriter(w io.Writer) *FileWriter {
 	// No option can be wrong here, so there is no error.
-	enc, _ := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	enc, _ := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+		zstd.WithWindowSize(blockSize), zstd.WithLowerEncoderMem(true))
 	return &FileWriter{w: w, enc: enc, tables: map[string]*tableWriter{}}
 }
 

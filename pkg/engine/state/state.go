@@ -2,6 +2,12 @@
 //
 // All state is laid out by key group: group = hash(key) mod Groups, the same hash that the exchange uses, so any number of
 // workers can take over any groups.
+//
+// Codec (codec.go, codec_decode.go) turns rows into bytes; Table (table.go, dirty.go) gives keys dense rows, beside which
+// operators keep columns; Set (set.go) holds distinct values compactly; FileWriter and Load (file.go, load.go) are the snapshot
+// files. Saved state is damaged or whole, never half read: every error about its content is ErrCorrupt.
+//
+// Nothing here is safe for concurrent use but Loaded. Nothing spills to disk: state must fit in memory.
 package state
 
 import "errors"

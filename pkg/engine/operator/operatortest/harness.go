@@ -1,6 +1,7 @@
 package operatortest
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -23,6 +24,7 @@ type Harness struct {
 	Collect
 
 	store     *Store
+	files     [][]byte // what is in store, as base and deltas
 	instances []operator.Stateful
 }
 
@@ -37,7 +39,11 @@ func (h *Harness) Start(n int) error {
 		if err != nil {
 			return err
 		}
-		if err := op.Restore(h.store.Groups(func(g uint16) bool { return int(g)%n == i })); err != nil {
+		loaded, err := state.Load(h.files, func(g uint16) bool { return int(g)%n == i })
+		if err != nil {
+			return err
+		}
+		if err := op.Restore(loaded.For("op")); err != nil {
 			return fmt.Errorf("restore instance %d of %d: %w", i, n, err)
 		}
 		h.instances = append(h.instances, op)
@@ -80,20 +86,40 @@ func (h *Harness) EndEpoch(e operator.Epoch) error {
 	return nil
 }
 
-// Snapshot saves what changed, or everything if full; then, if full, the store must hold the same as the deltas did.
+// Snapshot saves what changed as one more state file, or everything if full as a new first one.
 func (h *Harness) Snapshot(full bool) error {
-	to := h.store
 	if full {
-		// The deltas first: base and deltas must come to the same as a full snapshot, but for what is dead already.
-		to = NewStore()
+		h.store, h.files = NewStore(), nil
 	}
+	var buf bytes.Buffer
+	fw := state.NewFileWriter(&buf)
 	for _, op := range h.instances {
-		if err := op.Snapshot(to, full); err != nil {
+		if err := op.Snapshot(both{h.store, fw.For("op")}, full); err != nil {
 			return err
 		}
 	}
-	h.store = to
+	if err := fw.Close(); err != nil {
+		return err
+	}
+	h.files = append(h.files, buf.Bytes())
 	return nil
+}
+
+// both writes to a store and to a file.
+type both [2]state.Writer
+
+func (b both) Put(table string, group uint16, key, value []byte) error {
+	if err := b[0].Put(table, group, key, value); err != nil {
+		return err
+	}
+	return b[1].Put(table, group, key, value)
+}
+
+func (b both) Delete(table string, group uint16, key []byte) error {
+	if err := b[0].Delete(table, group, key); err != nil {
+		return err
+	}
+	return b[1].Delete(table, group, key)
 }
 
 // Store is the saved state.
