@@ -1,0 +1,256 @@
+package redis
+
+import (
+	"context"
+	"crypto/sha1" //nolint:gosec // Redis names scripts by it
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/freshet-dw/freshet/pkg/connector"
+	"github.com/freshet-dw/freshet/pkg/connector/internal/cell"
+	"github.com/freshet-dw/freshet/pkg/connector/internal/changes"
+	"github.com/freshet-dw/freshet/pkg/connector/internal/remote"
+	"github.com/freshet-dw/freshet/pkg/engine/batch"
+	"github.com/freshet-dw/freshet/pkg/engine/endpoint"
+	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/format"
+	"github.com/freshet-dw/freshet/pkg/format/formats"
+	"github.com/freshet-dw/freshet/pkg/redis"
+	"github.com/freshet-dw/freshet/pkg/sql/plan"
+)
+
+// The scripts write a key unless a newer epoch has written it. KEYS: the key, the key of the versions. ARGV: version, milliseconds that versions are
+// kept, milliseconds that the key is kept or 0, then what to write.
+const (
+	// hash: number of fields to take away, those, then field and value in turn.
+	hashScript = `local v = redis.call('GET', KEYS[2])
+if v and tonumber(v) > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+local n = tonumber(ARGV[4])
+if n > 0 then redis.call('HDEL', KEYS[1], unpack(ARGV, 5, 4 + n)) end
+if #ARGV > 4 + n then
+  redis.call('HSET', KEYS[1], unpack(ARGV, 5 + n))
+  if tonumber(ARGV[3]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+end
+return 1`
+	// string: the value, none to delete the key.
+	stringScript = `local v = redis.call('GET', KEYS[2])
+if v and tonumber(v) > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+if #ARGV < 4 then redis.call('DEL', KEYS[1]) return 1 end
+if tonumber(ARGV[3]) > 0 then redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[3]) else redis.call('SET', KEYS[1], ARGV[4]) end
+return 1`
+	// zset: members to keep or 0, the member, its score, none to take it out. Versions are by member.
+	zsetScript = `local v = redis.call('HGET', KEYS[2], ARGV[5])
+if v and tonumber(v) > tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[2], ARGV[5], ARGV[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
+if #ARGV < 6 then redis.call('ZREM', KEYS[1], ARGV[5]) return 1 end
+redis.call('ZADD', KEYS[1], ARGV[6], ARGV[5])
+local most = tonumber(ARGV[4])
+if most > 0 then redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -(most + 1)) end
+if tonumber(ARGV[3]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+return 1`
+)
+
+var scripts = map[string]string{hashType: hashScript, stringType: stringScript, zsetType: zsetScript}
+
+type sink struct {
+	env    *connector.Env
+	tb     *table
+	client *goredis.Client
+	// Input columns, aligned with the table's pattern and fields.
+	pattern       []part
+	fields        []int
+	names         []string
+	member, score int
+	rows          *changes.Buffer
+	value         format.Encoder
+	version       string
+	script, sha   string
+}
+
+// NewSink implements connector.Sinker.
+func (c *Connector) NewSink(_ context.Context, env *connector.Env, s *plan.Sink, _ int) (endpoint.Sink, error) {
+	tb, err := c.parse(s.Table)
+	if err != nil {
+		return nil, err
+	}
+	k := &sink{env: env, tb: tb, script: scripts[tb.kind], member: -1, score: -1}
+	sum := sha1.Sum([]byte(k.script)) //nolint:gosec // as above
+	k.sha = hex.EncodeToString(sum[:])
+	at := func(col int) (int, error) {
+		i := slices.Index(s.Columns, col)
+		if i < 0 {
+			return -1, fault.Newf(fault.Config, "an INSERT into %s must write column %s", tb.t.Name, tb.t.Columns[col].Name)
+		}
+		return i, nil
+	}
+	keys := []int{}
+	for _, p := range tb.pattern {
+		if p.col >= 0 {
+			if p.col, err = at(p.col); err != nil {
+				return nil, err
+			}
+			if !slices.Contains(keys, p.col) {
+				keys = append(keys, p.col)
+			}
+		}
+		k.pattern = append(k.pattern, p)
+	}
+	if tb.kind == zsetType {
+		if k.member, err = at(tb.member); err != nil {
+			return nil, err
+		}
+		if k.score, err = at(tb.score); err != nil {
+			return nil, err
+		}
+		keys = append(keys, k.member)
+	}
+	var fields []format.Field
+	for _, f := range tb.fields {
+		if i := slices.Index(s.Columns, f); i >= 0 {
+			def := tb.t.Columns[f]
+			k.fields, k.names = append(k.fields, i), append(k.names, def.Name)
+			fields = append(fields, format.Field{Name: def.Name, Type: def.Type})
+		}
+	}
+	if tb.kind == stringType {
+		if k.value, err = formats.NewEncoder("json", fields, nil); err != nil {
+			return nil, err
+		}
+	}
+	// Without a declared key the last row of a key stays, as Redis has it.
+	k.rows = changes.New(keys)
+	k.client, err = tb.open(env)
+	return k, err
+}
+
+// Begin implements endpoint.Sink.
+func (k *sink) Begin(e endpoint.Epoch) error {
+	k.version = strconv.FormatInt(changes.Clock(e), 10)
+	k.rows.Reset()
+	return nil
+}
+
+// Write implements endpoint.Sink.
+func (k *sink) Write(_ context.Context, b *batch.Batch) error { return k.rows.Add(b) }
+
+// command is one call of the script.
+type command struct {
+	keys []string
+	args []any
+}
+
+// Flush implements endpoint.Sink.
+func (k *sink) Flush(ctx context.Context) error {
+	b := k.rows.Rows()
+	if b == nil {
+		return nil
+	}
+	cmds, err := k.commands(b)
+	if err != nil {
+		return err
+	}
+	return remote.Do(ctx, k.env, "write Redis keys of table "+k.tb.t.Name, func(ctx context.Context) error {
+		return redis.Batch(ctx, k.client, fault.Policy{Attempts: 1}, len(cmds), func(p goredis.Pipeliner, i int) {
+			if i%redis.Chunk == 0 {
+				p.ScriptLoad(ctx, k.script) // a server that was restarted has forgotten it
+			}
+			p.EvalSha(ctx, k.sha, cmds[i].keys, cmds[i].args...)
+		})
+	})
+}
+
+func (k *sink) commands(b *batch.Batch) ([]command, error) {
+	var jsons []string
+	if k.value != nil {
+		jsons = make([]string, b.N)
+		vb := batch.Select(b, k.fields)
+		if err := k.value.Encode(&batch.Batch{N: vb.N, Cols: vb.Cols}, func(row int, v []byte) error { jsons[row] = string(v); return nil }); err != nil {
+			return nil, fmt.Errorf("encode values of table %s: %w", k.tb.t.Name, err)
+		}
+	}
+	keep, ttl := strconv.FormatInt(k.tb.keep.Milliseconds(), 10), strconv.FormatInt(k.tb.ttl.Milliseconds(), 10)
+	most := strconv.FormatInt(k.tb.maxMembers, 10)
+	cmds := make([]command, 0, b.N)
+	nulls := 0
+	var buf []byte
+	for i := range b.N {
+		var ok bool
+		if buf, ok = appendKey(buf[:0], k.pattern, b, i); !ok || k.member >= 0 && b.Cols[k.member].IsNull(i) {
+			nulls++
+			continue
+		}
+		key := string(buf)
+		c := command{keys: []string{key, "freshet:version:" + k.tb.t.Name + ":" + key}, args: append(make([]any, 0, 5+2*len(k.fields)), k.version, keep, ttl)}
+		gone := b.Kind(i) == batch.Delete
+		switch k.tb.kind {
+		case hashType:
+			c.args = k.hash(c.args, b, i, gone)
+		case stringType:
+			if !gone {
+				c.args = append(c.args, jsons[i])
+			}
+		case zsetType:
+			c.args = append(c.args, most, cell.Text(b.Cols[k.member], i))
+			if !gone && b.Cols[k.score].IsValid(i) {
+				c.args = append(c.args, cell.Text(b.Cols[k.score], i))
+			}
+		}
+		cmds = append(cmds, c)
+	}
+	if nulls > 0 {
+		k.env.Metrics.CountBad(k.tb.t.Name, "null in key", nulls)
+		remote.Log(k.env).Warn("rows with a null in their key are left out", "table", k.tb.t.Name, "rows", nulls)
+	}
+	return cmds, nil
+}
+
+// hash appends the fields to take away, which are all of a deleted row and the nulls of another, and those to set.
+func (k *sink) hash(args []any, b *batch.Batch, i int, gone bool) []any {
+	at := len(args)
+	args = append(args, nil)
+	n := 0
+	for f, col := range k.fields {
+		if gone || b.Cols[col].IsNull(i) {
+			args = append(args, k.names[f])
+			n++
+		}
+	}
+	args[at] = strconv.Itoa(n)
+	if gone {
+		return args
+	}
+	for f, col := range k.fields {
+		if b.Cols[col].IsValid(i) {
+			args = append(args, k.names[f], cell.Text(b.Cols[col], i))
+		}
+	}
+	return args
+}
+
+// appendKey fills in the pattern; ok is false when a column of it is null.
+func appendKey(dst []byte, pattern []part, b *batch.Batch, i int) (key []byte, ok bool) {
+	for _, p := range pattern {
+		if p.col < 0 {
+			dst = append(dst, p.text...)
+			continue
+		}
+		if b.Cols[p.col].IsNull(i) {
+			return dst, false
+		}
+		dst = cell.Append(dst, b.Cols[p.col], i)
+	}
+	return dst, true
+}
+
+// Commit implements endpoint.Sink.
+func (k *sink) Commit(context.Context, endpoint.Epoch) error { return nil }
+
+// Close implements endpoint.Sink.
+func (k *sink) Close() error { return nil }
