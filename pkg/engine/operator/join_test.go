@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/freshet-dw/freshet/pkg/engine/batch"
 	"github.com/freshet-dw/freshet/pkg/engine/operator"
 	"github.com/freshet-dw/freshet/pkg/engine/operator/operatortest"
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
@@ -231,4 +232,120 @@ func BenchmarkJoin(b *testing.B) {
 		c.Batches = c.Batches[:0]
 	}
 	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// TestJoinShapes: no keys at all (every row matches every other), a column that is a key twice, rows that are keys only, and
+// columns of nested types.
+func TestJoinShapes(t *testing.T) {
+	nested := types.RowOf(types.Field{Name: "x", Type: tInt}, types.Field{Name: "y", Type: types.ArrayOf(tString)})
+	for _, c := range []struct {
+		name        string
+		left, right []types.Type
+		lk, rk      []int
+		l, r        string
+		want        string
+	}{
+		{"no keys", []types.Type{tInt}, []types.Type{tString}, nil, nil, "+I[1]\n+I[NULL]", "+I[a]", "+I[1, a]\n+I[NULL, a]\n"},
+		{"twice", []types.Type{tInt, tInt}, []types.Type{tInt, tInt}, []int{0, 0}, []int{0, 1}, "+I[1, 9]\n+I[2, 9]", "+I[1, 1]\n+I[1, 2]", "+I[1, 9, 1, 1]\n"},
+		{"keys only", []types.Type{tInt}, []types.Type{tInt}, []int{0}, []int{0}, "+I[1]\n+I[1]", "+I[1]\n+I[2]", "+I[1, 1]\n+I[1, 1]\n"},
+		{"two keys", []types.Type{tInt, tString, tInt}, []types.Type{tString, tInt}, []int{0, 1}, []int{1, 0}, "+I[1, a, 5]\n+I[1, NULL, 6]", "+I[a, 1]\n+I[NULL, 1]\n+I[b, 1]",
+			"+I[1, a, 5, a, 1]\n"},
+		{"lists", []types.Type{tInt, types.ArrayOf(tString)}, []types.Type{types.ArrayOf(tInt), tInt}, []int{0}, []int{1}, "+I[1, [a, NULL]]\n+I[1, NULL]", "+I[[], 1]",
+			"+I[1, [a, NULL], [], 1]\n+I[1, NULL, [], 1]\n"},
+	} {
+		op, err := operator.NewJoin(&plan.Join{P: mode(catalog.AllChanges), LeftKeys: c.lk, RightKeys: c.rk}, c.left, c.right, operator.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out operatortest.Collect
+		if err := op.Process(0, operatortest.MustParse(c.left, c.l), out.Out); err != nil {
+			t.Fatal(err)
+		}
+		if err := op.Process(1, operatortest.MustParse(c.right, c.r), out.Out); err != nil {
+			t.Fatal(err)
+		}
+		if got := out.Take(); got != c.want {
+			t.Errorf("%s: got\n%swant\n%s", c.name, got, c.want)
+		}
+	}
+	// Nulls of nested types pad outer rows too.
+	op, err := operator.NewJoin(&plan.Join{P: mode(catalog.AllChanges), Kind: plan.FullJoin, LeftKeys: []int{0}, RightKeys: []int{0}},
+		[]types.Type{tInt, nested}, []types.Type{tInt, types.MapOf(tString, tInt)}, operator.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out operatortest.Collect
+	left := batch.NewBuilder(batch.ArrowTypes([]types.Type{tInt, nested})...)
+	right := batch.NewBuilder(batch.ArrowTypes([]types.Type{tInt, types.MapOf(tString, tInt)})...)
+	for i, b := range []*batch.Builder{left, right} {
+		if err := b.Cols[0].AppendValueFromString(fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+		b.Cols[1].AppendNull()
+		b.RowDone(batch.Insert, -1)
+		if err := op.Process(i, b.Build(), out.Out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := out.Take(), text("+I[0, NULL, NULL, NULL]", "+I[NULL, NULL, 1, NULL]"); got != want {
+		t.Errorf("nested: got\n%swant\n%s", got, want)
+	}
+}
+
+// TestJoinManyMatches: one row's matches go out in batches of a fair size, whatever their number.
+func TestJoinManyMatches(t *testing.T) {
+	op := newJoin(t, &plan.Join{P: mode(catalog.AllChanges), Kind: plan.LeftJoin, LeftKeys: []int{0}, RightKeys: []int{1}, Cond: less})
+	var right strings.Builder
+	for i := range 20000 {
+		fmt.Fprintf(&right, "+I[%d, a]\n", i)
+	}
+	var c operatortest.Collect
+	if err := op.Process(1, operatortest.MustParse(joinIn[1], right.String()), c.Out); err != nil {
+		t.Fatal(err)
+	}
+	var left strings.Builder
+	for i := range 10 {
+		fmt.Fprintf(&left, "+I[a, %d]\n+I[b, %d]\n", 9999+i, i)
+	}
+	if err := op.Process(0, operatortest.MustParse(joinIn[0], left.String()), c.Out); err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for _, b := range c.Batches {
+		if rows += b.N; b.N > batch.TargetRows {
+			t.Fatalf("a batch of %d rows", b.N)
+		}
+	}
+	if want := 10*10000 - 45 + 10; rows != want {
+		t.Fatalf("%d rows, want %d", rows, want)
+	}
+}
+
+// TestJoinMemory: keys that come and go leave nothing behind.
+func TestJoinMemory(t *testing.T) {
+	op := newJoin(t, &plan.Join{P: mode(catalog.AllChanges), Kind: plan.FullJoin, LeftKeys: []int{0}, RightKeys: []int{1}})
+	var c operatortest.Collect
+	for e := range 100 {
+		for _, kind := range []string{"+I", "-D"} {
+			for port, form := range []string{"%s[k%d, 1]\n", "%s[1, k%d]\n"} {
+				var s strings.Builder
+				for i := range 100 {
+					fmt.Fprintf(&s, form, kind, e*100+i)
+				}
+				if err := op.Process(port, operatortest.MustParse(joinIn[port], s.String()), c.Out); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := op.EndEpoch(epoch(int64(e)), c.Out); err != nil {
+			t.Fatal(err)
+		}
+		if err := op.Snapshot(operatortest.NewStore(), false); err != nil {
+			t.Fatal(err)
+		}
+		c.Batches = nil
+	}
+	if n := op.StateBytes(); n > 600<<10 { // 200 rows at a time
+		t.Fatalf("%d bytes of state", n)
+	}
 }

@@ -305,3 +305,62 @@ func BenchmarkRank(b *testing.B) {
 		})
 	}
 }
+
+// TestRankByEitherKey: without -U, a reader that writes by any of the node's keys ends with the right rows.
+func TestRankByEitherKey(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := &plan.Rank{P: mode(catalog.Upsert), PartitionBy: []int{0}, Order: []plan.SortKey{{Col: 1}}, Start: 1, RankCol: rapid.Bool().Draw(t, "number")}
+		n.End = 1
+		keys := [][]int{{0}, {2}}
+		if n.RankCol {
+			n.End = rapid.Int64Range(1, 3).Draw(t, "end")
+			keys[0] = []int{0, 3}
+		}
+		n.P.Keys = keys
+		op, err := operator.NewRank(n, rankIn, operator.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var table multiset
+		var out operatortest.Collect
+		ids := 0
+		byName := map[string]string{}
+		var all []*batch.Batch
+		for e := range int64(rapid.IntRange(1, 8).Draw(t, "epochs")) {
+			lines := table.next(t, true, func() string {
+				ids++
+				return fmt.Sprintf("[%s, %d, n%d]", rapid.SampledFrom([]string{"p", "q"}).Draw(t, "partition"), rapid.IntRange(1, 4).Draw(t, "value"), ids)
+			})
+			if err := op.Process(0, operatortest.MustParse(rankIn, strings.Join(lines, "\n")), out.Out); err != nil {
+				t.Fatal(err)
+			}
+			if err := op.EndEpoch(epoch(e+1), out.Out); err != nil {
+				t.Fatal(err)
+			}
+			for _, b := range out.Batches {
+				for i := range b.N {
+					row := b.RowString(i)[2:]
+					if name := fields(row)[2]; b.Kind(i).Retracts() {
+						delete(byName, name)
+					} else {
+						byName[name] = row
+					}
+				}
+			}
+			all = append(all, out.Batches...)
+			out.Batches = nil
+			want := rankModel(n, table.rows)
+			var got []string
+			for _, r := range byName {
+				got = append(got, r)
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Fatalf("by name: got %v, want %v\n%s", got, want, operatortest.String(all...))
+			}
+			if got, err = operatortest.Materialize(all, keys[0]); err != nil || !slices.Equal(got, want) {
+				t.Fatalf("by %v: got %v, want %v: %v\n%s", keys[0], got, want, err, operatortest.String(all...))
+			}
+		}
+	})
+}
