@@ -22,6 +22,8 @@ import (
 
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // Config says where the broker keeps its data and listens.
@@ -36,6 +38,7 @@ type Config struct {
 // Server is a running broker.
 type Server struct {
 	cluster *kfake.Cluster
+	journal *journal // nil in memory
 	once    sync.Once
 }
 
@@ -76,19 +79,37 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		}
 	}
 	var open []openTxn
+	var ds []decision
+	var j *journal
 	if cfg.Dir != "" {
 		var err error
 		if open, err = openTxns(cfg.Dir); err != nil {
 			return nil, err
 		}
+		if j, err = openJournal(cfg.Dir, cfg.Sync); err != nil {
+			return nil, err
+		}
+		if ds, err = j.unfinished(cfg.Dir); err != nil {
+			return nil, err
+		}
+		// From version 6 on the request names topics by id; the journal keeps names.
+		versions := kversion.Stable()
+		versions.SetMaxKeyVersion(int16(kmsg.TxnOffsetCommit), 5)
+		opts = append(opts, kfake.MaxVersions(versions))
 	}
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
 		return nil, startError(err, cfg)
 	}
-	s := &Server{cluster: cluster}
+	s := &Server{cluster: cluster, journal: j}
+	if open, err = complete(ctx, s.Addr(), ds, open); err != nil {
+		return nil, fault.Join(err, s.Close())
+	}
 	if err := abort(ctx, s.Addr(), open); err != nil {
 		return nil, fault.Join(err, s.Close())
+	}
+	if j != nil {
+		j.watch(cluster)
 	}
 	return s, nil
 }
@@ -110,7 +131,12 @@ func (s *Server) Addr() string { return s.cluster.ListenAddrs()[0] }
 
 // Close writes what is buffered and stops. It may be called more than once.
 func (s *Server) Close() error {
-	s.once.Do(s.cluster.Close)
+	s.once.Do(func() {
+		s.cluster.Close()
+		if s.journal != nil {
+			s.journal.close()
+		}
+	})
 	return nil
 }
 

@@ -142,25 +142,33 @@ func abort(ctx context.Context, addr string, open []openTxn) error {
 		return fault.Wrap(fault.Internal, err, "abort open transactions")
 	}
 	defer cl.Close()
+	return mark(ctx, cl, open, false)
+}
+
+// mark ends transactions in their partitions.
+func mark(ctx context.Context, cl *kgo.Client, open []openTxn, commit bool) error {
+	if len(open) == 0 {
+		return nil
+	}
 	req := kmsg.NewPtrWriteTxnMarkersRequest()
 	for _, o := range open {
 		topic := kmsg.NewWriteTxnMarkersRequestMarkerTopic()
 		topic.Topic, topic.Partitions = o.topic, []int32{o.partition}
 		marker := kmsg.NewWriteTxnMarkersRequestMarker()
-		marker.ProducerID, marker.ProducerEpoch = o.producer, o.epoch
+		marker.ProducerID, marker.ProducerEpoch, marker.Committed = o.producer, o.epoch, commit
 		marker.Topics = append(marker.Topics, topic)
 		req.Markers = append(req.Markers, marker)
 	}
 	resp, err := req.RequestWith(ctx, cl)
 	if err != nil {
-		return fault.Wrap(fault.Internal, err, "abort open transactions")
+		return fault.Wrap(fault.Internal, err, "end open transactions")
 	}
 	for _, m := range resp.Markers {
 		for _, t := range m.Topics {
 			for _, p := range t.Partitions {
 				// A topic deleted just before the kill may have left its directory.
 				if err := kerr.ErrorForCode(p.ErrorCode); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
-					return fault.Wrap(fault.Internal, err, "abort open transactions of %s-%d", t.Topic, p.Partition)
+					return fault.Wrap(fault.Internal, err, "end open transactions of %s-%d", t.Topic, p.Partition)
 				}
 			}
 		}
