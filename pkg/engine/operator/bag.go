@@ -75,12 +75,10 @@ func (b *bag) remove(r int32) {
 }
 
 // drop takes group g out if it has no rows.
-func (b *bag) drop(g int32) bool {
-	if b.size[g] > 0 || !b.groups.Used(g) {
-		return false
+func (b *bag) drop(g int32) {
+	if b.size[g] == 0 && b.groups.Used(g) {
+		b.groups.Delete(g)
 	}
-	b.groups.Delete(g)
-	return true
 }
 
 func (b *bag) savedKey(g int32, row []byte) []byte {

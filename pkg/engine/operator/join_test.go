@@ -246,7 +246,8 @@ func TestJoinShapes(t *testing.T) {
 		want        string
 	}{
 		{"no keys", []types.Type{tInt}, []types.Type{tString}, nil, nil, "+I[1]\n+I[NULL]", "+I[a]", "+I[1, a]\n+I[NULL, a]\n"},
-		{"twice", []types.Type{tInt, tInt}, []types.Type{tInt, tInt}, []int{0, 0}, []int{0, 1}, "+I[1, 9]\n+I[2, 9]", "+I[1, 1]\n+I[1, 2]", "+I[1, 9, 1, 1]\n"},
+		{"twice", []types.Type{tInt, tInt}, []types.Type{tInt, tInt}, []int{0, 0}, []int{0, 1}, "+I[1, 9]\n+I[2, 9]", "+I[1, 1]\n+I[1, 2]\n+I[2, 2]",
+			"+I[1, 9, 1, 1]\n+I[2, 9, 2, 2]\n"},
 		{"keys only", []types.Type{tInt}, []types.Type{tInt}, []int{0}, []int{0}, "+I[1]\n+I[1]", "+I[1]\n+I[2]", "+I[1, 1]\n+I[1, 1]\n"},
 		{"two keys", []types.Type{tInt, tString, tInt}, []types.Type{tString, tInt}, []int{0, 1}, []int{1, 0}, "+I[1, a, 5]\n+I[1, NULL, 6]", "+I[a, 1]\n+I[NULL, 1]\n+I[b, 1]",
 			"+I[1, a, 5, a, 1]\n"},

@@ -92,11 +92,3 @@ func (o *ordered) rows(dst []int32, from, to int) []int32 {
 	}
 	return dst
 }
-
-func (o *ordered) bytes() int64 {
-	n := int64(cap(o.chunks)) * 24
-	for _, c := range o.chunks {
-		n += int64(cap(c)) * 24
-	}
-	return n
-}

@@ -271,6 +271,40 @@ func TestRankManyRows(t *testing.T) {
 	}
 }
 
+// TestRankMemory: partitions that come and go, or were never there, leave nothing behind.
+func TestRankMemory(t *testing.T) {
+	n := &plan.Rank{P: mode(catalog.AllChanges), PartitionBy: []int{0}, Order: []plan.SortKey{{Col: 1}}, Start: 1, End: 1}
+	op := newRank(t, n, rankIn)
+	var c operatortest.Collect
+	for e := range int64(100) {
+		for _, form := range []string{"+I[p%d, 1, a]\n", "-D[p%d, 1, a]\n", "-D[q%d, 1, a]\n"} {
+			var s strings.Builder
+			for i := range int64(100) {
+				fmt.Fprintf(&s, form, e*100+i)
+			}
+			if err := op.Process(0, operatortest.MustParse(rankIn, s.String()), c.Out); err != nil {
+				t.Fatal(err)
+			}
+			if form[0] == '-' {
+				continue // in the epoch of the first partitions' deletes
+			}
+			if err := op.EndEpoch(epoch(2*e), c.Out); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := op.EndEpoch(epoch(2*e+1), c.Out); err != nil {
+			t.Fatal(err)
+		}
+		if err := op.Snapshot(operatortest.NewStore(), false); err != nil {
+			t.Fatal(err)
+		}
+		c.Batches = nil
+	}
+	if n := op.StateBytes(); n > 600<<10 { // 100 rows at a time
+		t.Fatalf("%d bytes of state", n)
+	}
+}
+
 func BenchmarkRank(b *testing.B) {
 	for _, m := range []catalog.ChangeMode{catalog.AppendOnly, catalog.AllChanges} {
 		name := map[bool]string{true: "append", false: "changes"}[m == catalog.AppendOnly]
