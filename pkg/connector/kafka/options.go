@@ -99,18 +99,14 @@ func (c *Connector) Describe(t *catalog.Table) (catalog.Caps, error) {
 		"timestamp": types.TimestampLTZOf(3).AsNotNull(), "timestamp-type": types.String().AsNotNull(), "leader-epoch": types.Of(types.Int),
 		"headers": types.MapOf(types.String().AsNotNull(), types.Bytes()).AsNotNull(),
 	}}
+	for k, typ := range formats.Metadata(tb.value.name) {
+		caps.Metadata[valuePrefix+k] = typ
+	}
 	caps.SourceMode = formats.ChangeMode(tb.value.name)
 	caps.SinkMode = caps.SourceMode
 	if tb.upsert {
 		caps.SourceMode, caps.SinkMode = catalog.Upsert, catalog.Upsert
 	}
-	if len(tb.keyCols) > 0 && tb.key.name != "" {
-		for _, k := range tb.keyCols {
-			caps.KeyedBy = append(caps.KeyedBy, t.Columns[k].Name)
-		}
-	}
-	// Rows of one key meet in one partition, but which worker has which partition is not known to the planner yet.
-	caps.KeyedBy = nil
 	return caps, nil
 }
 

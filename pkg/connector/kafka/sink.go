@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -101,10 +102,12 @@ func (k *sink) Write(ctx context.Context, b *batch.Batch) error {
 			r.Key = k.keys[row]
 		}
 		if k.t.upsert {
+			// A row taken back is a tombstone, unless its successor with the same key comes right after it.
 			switch b.Kind(row) {
-			case batch.UpdateBefore:
-				return nil
-			case batch.Delete:
+			case batch.UpdateBefore, batch.Delete:
+				if row+1 < b.N && !b.Kind(row+1).Retracts() && bytes.Equal(k.keys[row], k.keys[row+1]) {
+					return nil
+				}
 			default:
 				r.Value = k.keep(v)
 			}

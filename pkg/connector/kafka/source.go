@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -53,14 +54,19 @@ func (s *session) Reader(n *plan.Source, _ int) (endpoint.Reader, error) {
 		inKey[k] = true
 	}
 	var vcols, kcols []int
-	for _, c := range n.Columns {
+	var meta []string
+	for i, c := range n.Columns {
 		col := t.t.Columns[c]
-		o := origin{typ: batch.ArrowType(col.Type)}
+		o := origin{typ: batch.ArrowType(n.P.Out[i].Type)}
 		switch {
 		case col.Kind == catalog.Metadata:
 			o.part, o.meta = 'm', col.MetadataKey
 			if o.meta == "" {
 				o.meta = col.Name
+			}
+			if rest, ok := strings.CutPrefix(o.meta, valuePrefix); ok {
+				o.part, o.col = 'f', len(meta)
+				meta = append(meta, rest)
 			}
 		case inKey[c]:
 			o.part, o.col = 'k', len(kcols)
@@ -73,10 +79,23 @@ func (s *session) Reader(n *plan.Source, _ int) (endpoint.Reader, error) {
 	}
 	var err error
 	fields := t.fields(vcols, false)
-	if r.value, err = formats.NewDecoder(t.value.name, fields, s.withDir(t.value)); err != nil {
+	extra := []formats.Extra{formats.WithSchema(t.fields(t.valueCols, false))}
+	types := fieldTypes(fields)
+	if len(meta) > 0 {
+		extra = append(extra, formats.WithMetadata(meta...))
+		for _, m := range meta {
+			types = append(types, batch.ArrowType(formats.Metadata(t.value.name)[m]))
+		}
+	}
+	if r.value, err = formats.NewDecoder(t.value.name, fields, s.withDir(t.value), extra...); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.t.Name, err)
 	}
-	r.vb = batch.NewBuilder(fieldTypes(fields)...)
+	r.vb = batch.NewBuilder(types...)
+	for i := range r.from {
+		if r.from[i].part == 'f' { // the format's metadata comes after its fields
+			r.from[i].part, r.from[i].col = 'v', len(fields)+r.from[i].col
+		}
+	}
 	if len(kcols) > 0 {
 		fields := t.fields(kcols, true)
 		if r.key, err = formats.NewDecoder(t.key.name, fields, s.withDir(t.key)); err != nil {
@@ -104,6 +123,9 @@ func fieldTypes(fs []format.Field) []arrow.DataType {
 	}
 	return out
 }
+
+// valuePrefix starts the metadata keys that the value's format answers for.
+const valuePrefix = "value."
 
 // Decode implements endpoint.Reader.
 func (r *reader) Decode(c *endpoint.Chunk, out func(*batch.Batch) error) error {
@@ -146,11 +168,7 @@ func (r *reader) decode() (*batch.Batch, error) {
 	if r.key != nil {
 		r.decodeKeys(bad)
 	}
-	if r.t.upsert {
-		r.decodeUpserts(bad)
-	} else {
-		r.value.Decode(r.msgs, r.vb, bad)
-	}
+	r.decodeRuns(bad)
 	if failed != nil {
 		r.vb.Build()
 		return nil, failed
@@ -177,23 +195,26 @@ func (r *reader) decodeKeys(bad func(int, error)) {
 	}
 }
 
-// decodeUpserts decodes runs of values between tombstones; a tombstone gives a delete with the key only.
-func (r *reader) decodeUpserts(bad func(int, error)) {
+// decodeRuns decodes the values between tombstones and bad keys. A tombstone is a delete with the key only in an upsert table, and nothing in any other.
+func (r *reader) decodeRuns(bad func(int, error)) {
+	usable := func(i int) bool { return r.key == nil || r.keyRow[i] >= 0 }
 	for at := 0; at < len(r.msgs); {
-		if r.keyRow != nil && r.key != nil && r.keyRow[at] < 0 {
-			at++ // its key was bad
+		if !usable(at) {
+			at++
 			continue
 		}
 		if r.msgs[at].Value == nil {
-			for _, c := range r.vb.Cols {
-				c.AppendNull()
+			if r.t.upsert {
+				for _, c := range r.vb.Cols {
+					c.AppendNull()
+				}
+				r.vb.RowDone(batch.Delete, int32(at))
 			}
-			r.vb.RowDone(batch.Delete, int32(at))
 			at++
 			continue
 		}
 		to := at
-		for to < len(r.msgs) && r.msgs[to].Value != nil && (r.key == nil || r.keyRow[to] >= 0) {
+		for to < len(r.msgs) && r.msgs[to].Value != nil && usable(to) {
 			to++
 		}
 		before, base := len(r.vb.Msg), at

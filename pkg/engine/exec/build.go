@@ -74,6 +74,10 @@ func (w *worker) instance(i int, node plan.Node) error {
 		if s, err = r.job.Sink(n, w.id); err == nil {
 			w.sinks[i] = &sinkInstance{Sink: s}
 		}
+		if err == nil && n.Materialize {
+			w.outs[i] = func(b *batch.Batch) error { return w.write(i, b) }
+			w.ops[i], err = operator.NewSinkMaterializer(n, in, opts)
+		}
 	case *plan.LookupJoin:
 		var l endpoint.Lookup
 		if l, err = r.job.Lookup(n, w.id); err == nil {

@@ -379,11 +379,11 @@ func (r *run) restoreClocks(m *manifest) {
 
 // keepsState tells whether a node's operator is stateful.
 func keepsState(n plan.Node) bool {
-	switch n.(type) {
+	switch n := n.(type) {
 	case *plan.Source, *plan.Values, *plan.Watermark, *plan.Calc, *plan.Exchange, *plan.Union, *plan.WindowAssign, *plan.LookupJoin:
 		return false
 	case *plan.Sink:
-		return n.(*plan.Sink).Materialize
+		return n.Materialize
 	}
 	return true
 }

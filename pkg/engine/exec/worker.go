@@ -106,8 +106,12 @@ func (w *worker) emit(node int, b *batch.Batch) error {
 				return err
 			}
 		case *plan.Sink:
-			if err := w.write(e.to, b); err != nil {
-				return fmt.Errorf("write to %s: %w", n.Table.Name, err)
+			if op := w.ops[e.to]; op != nil { // its materializer
+				if err := op.Process(0, b, w.outs[e.to]); err != nil {
+					return err
+				}
+			} else if err := w.write(e.to, b); err != nil {
+				return err
 			}
 		case *plan.Watermark:
 			w.observe(e.to, n, b)
@@ -165,14 +169,19 @@ func (w *worker) deliver(to, node int, b *batch.Batch) error {
 
 func (w *worker) write(node int, b *batch.Batch) error {
 	s := w.sinks[node]
+	var err error
 	if !s.begun {
 		s.begun = true
-		if err := s.Begin(w.run.epoch); err != nil {
-			return err
-		}
+		err = s.Begin(w.run.epoch)
+	}
+	if err == nil {
+		err = s.Write(w.run.ctx, b)
+	}
+	if err != nil {
+		return fmt.Errorf("write to %s: %w", w.run.g.nodes[node].(*plan.Sink).Table.Name, err)
 	}
 	w.sinkRows += int64(b.N)
-	return s.Write(w.run.ctx, b)
+	return nil
 }
 
 // endEpoch lets the nodes of one depth emit what they coalesced.
