@@ -50,7 +50,13 @@ func NewJoin(n *plan.Join, left, right []types.Type, opts Options) (Stateful, er
 		return nil, err
 	}
 	j.out = newJoinOutput(j.side[0].layout.types, j.side[1].layout.types, n.Kind)
-	j.out.before = n.P.Mode == 0 || n.P.Mode.Has(catalog.HasUpdateBefore)
+	if n.P.Mode != 0 && !n.P.Mode.Has(catalog.HasUpdateBefore) {
+		ts := append([]arrow.DataType(nil), j.side[0].layout.types...)
+		if !j.out.half {
+			ts = append(ts, j.side[1].layout.types...)
+		}
+		j.out.upserts = newUpserts(n.P.Keys, ts)
+	}
 	return j, nil
 }
 
@@ -336,9 +342,9 @@ func pairColumns(port int, b *batch.Batch, in []int32, other []arrow.Array) []ar
 
 // joinOutput collects a join's rows: pairs of a row of the batch at hand and a kept row of the other side, either absent.
 type joinOutput struct {
-	half   bool // left columns only
-	before bool
-	other  [2]*batch.Builder // by port
+	half    bool              // left columns only
+	upserts *upserts          // without -U: a row taken back is deleted
+	other   [2]*batch.Builder // by port
 
 	port   int
 	in     *batch.Batch
@@ -350,7 +356,7 @@ type joinOutput struct {
 }
 
 func newJoinOutput(left, right []arrow.DataType, kind plan.JoinKind) *joinOutput {
-	o := &joinOutput{half: kind == plan.SemiJoin || kind == plan.AntiJoin, before: true}
+	o := &joinOutput{half: kind == plan.SemiJoin || kind == plan.AntiJoin}
 	o.other = [2]*batch.Builder{batch.NewBuilder(right...), batch.NewBuilder(left...)}
 	return o
 }
@@ -361,8 +367,7 @@ func (o *joinOutput) begin(port int, b *batch.Batch, decode decodeFunc, out Outp
 
 // add gives the pair of row i of the batch at hand and kept row r, -1 for nulls.
 func (o *joinOutput) add(kind batch.Kind, i, r int32) error {
-	if !o.before && kind != batch.Insert {
-		// Without -U a reader tells rows apart by a key: a row taken back is deleted from it, whatever comes after.
+	if o.upserts != nil && kind != batch.Insert {
 		kind = flag(kind.Retracts(), batch.Delete, batch.Insert)
 	}
 	o.idx, o.kinds, o.change = append(o.idx, i), append(o.kinds, kind), o.change || kind != batch.Insert
@@ -400,5 +405,8 @@ func (o *joinOutput) flush() error {
 		res.Cols = pairColumns(o.port, o.in, o.idx, o.other[o.port].Build().Cols)
 	}
 	o.idx, o.kinds, o.change = o.idx[:0], o.kinds[:0], false
+	if o.upserts != nil {
+		res = o.upserts.fold(res)
+	}
 	return o.out(res)
 }

@@ -75,13 +75,85 @@ func TestJoinChanges(t *testing.T) {
 	}
 }
 
-// TestJoinUpsertMode: without -U in its mode a join takes rows back by -D only.
+// TestJoinUpsertMode: without -U in its mode a join takes rows back by -D, but where the next row replaces it by every key.
 func TestJoinUpsertMode(t *testing.T) {
-	op := newJoin(t, &plan.Join{P: mode(catalog.Upsert), LeftKeys: []int{0}, RightKeys: []int{1}})
-	got := feed(t, op, "L +I[a, 1]", "R +I[5, a]", "L -U[a, 1]", "L +U[a, 2]")
-	if want := text("+I[a, 1, 5, a]", "-D[a, 1, 5, a]", "+I[a, 2, 5, a]"); got != want {
-		t.Fatalf("got\n%s\nwant\n%s", got, want)
+	for keys, want := range map[string]string{
+		"":         text("+I[a, 1, 5, a]", "-D[a, 1, 5, a]", "+I[a, 2, 5, a]", "-D[a, 2, 5, a]", "+I[a, 2, 6, a]"),
+		"left":     text("+I[a, 1, 5, a]", "+U[a, 2, 5, a]", "+U[a, 2, 6, a]"),
+		"left and": text("+I[a, 1, 5, a]", "+U[a, 2, 5, a]", "-D[a, 2, 5, a]", "+I[a, 2, 6, a]"),
+	} {
+		n := &plan.Join{P: mode(catalog.Upsert), LeftKeys: []int{0}, RightKeys: []int{1}}
+		n.P.Keys = map[string][][]int{"left": {{0}}, "left and": {{0}, {0, 2}}}[keys]
+		got := feed(t, newJoin(t, n), "L +I[a, 1]", "R +I[5, a]", "L -U[a, 1]\n+U[a, 2]", "R -U[5, a]\n+U[6, a]")
+		if got != want {
+			t.Errorf("keys %q: got\n%s\nwant\n%s", keys, got, want)
+		}
 	}
+}
+
+// TestJoinByEitherKey: without -U, readers that write by any of the node's keys end with the right rows.
+func TestJoinByEitherKey(t *testing.T) {
+	in := [][]types.Type{{tInt, tInt}, {tInt, tInt}} // id, key of the right row · key, value
+	rapid.Check(t, func(t *rapid.T) {
+		n := &plan.Join{P: mode(catalog.Upsert), Kind: rapid.SampledFrom(joinKinds[:2]).Draw(t, "kind"), LeftKeys: []int{1}, RightKeys: []int{0}}
+		n.P.Keys = [][]int{{0}, {0, 2}}
+		op, err := operator.NewJoin(n, in[0], in[1], operator.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var tables [2]multiset
+		next := 100
+		var out operatortest.Collect
+		for range rapid.IntRange(1, 10).Draw(t, "batches") {
+			port := rapid.IntRange(0, 1).Draw(t, "port")
+			lines := tables[port].next(t, true, func() string {
+				id := rapid.IntRange(0, 4).Draw(t, "id")
+				if slices.ContainsFunc(tables[port].rows, func(r string) bool { return fields(r)[0] == strconv.Itoa(id) }) {
+					next++
+					id = next
+				}
+				return fmt.Sprintf("[%d, %d]", id, rapid.IntRange(0, 4).Draw(t, "v"))
+			})
+			if err := op.Process(port, operatortest.MustParse(in[port], strings.Join(lines, "\n")), out.Out); err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			for _, l := range tables[0].rows {
+				right := "NULL, NULL"
+				for _, r := range tables[1].rows {
+					if fields(r)[0] == fields(l)[1] {
+						right = r[1 : len(r)-1]
+					}
+				}
+				if right != "NULL, NULL" || n.Kind == plan.LeftJoin {
+					want = append(want, l[:len(l)-1]+", "+right+"]")
+				}
+			}
+			slices.Sort(want)
+			for _, k := range n.P.Keys {
+				byKey := map[string]string{}
+				for _, b := range out.Batches {
+					for i := range b.N {
+						if key := batch.Select(b, k).RowString(i)[2:]; b.Kind(i).Retracts() {
+							delete(byKey, key)
+						} else {
+							byKey[key] = b.RowString(i)[2:]
+						}
+					}
+				}
+				var got []string
+				for _, r := range byKey {
+					got = append(got, r)
+				}
+				if slices.Sort(got); !slices.Equal(got, want) {
+					t.Fatalf("by %v: got %v, want %v\n%s", k, got, want, operatortest.String(out.Batches...))
+				}
+			}
+			if _, err := operatortest.Materialize(out.Batches, n.P.Keys[0]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }
 
 // TestJoinTTL: a row past its retention matches nothing, and writing it again starts its retention anew, restored or not.
