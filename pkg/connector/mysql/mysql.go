@@ -38,6 +38,7 @@ var (
 var Specs = append([]option.Spec{
 	{Key: "url", Help: "jdbc:mysql://host:port/database. Default: the warehouse's server; then name the database in 'table-name'."},
 	{Key: "table-name", Required: true, Help: "Table, or database.table."},
+	{Key: "database", Help: "Database, where neither 'url' nor 'table-name' names it."},
 	{Key: "username", Help: "User. Default: the warehouse's."},
 	{Key: "password", Help: "Password. Default: the warehouse's."},
 	{Key: "driver", Help: "Taken for compatibility."},
@@ -98,11 +99,14 @@ func (c *Connector) parse(t *catalog.Table) (*table, error) {
 	if v.Has("password") {
 		tb.cfg.Password = config.Secret(v.Get("password"))
 	}
+	if v.Has("database") {
+		tb.database = v.Get("database")
+	}
 	if db, name, ok := strings.Cut(tb.name, "."); ok {
 		tb.database, tb.name = db, name
 	}
 	if tb.database == "" && tb.name != "" {
-		errs = append(errs, fault.WithRemedy(v.Errorf("table-name", "the database is not named"), "write 'table-name' = 'database.table', or add it to 'url'"))
+		errs = append(errs, fault.WithRemedy(v.Errorf("table-name", "the database is not named"), "add 'database' = '…', or write 'table-name' = 'database.table'"))
 	}
 	// The database may have to be made first, so the session does not start in it.
 	tb.cfg.Database = ""

@@ -45,6 +45,9 @@ type Epoch struct {
 	Token   string
 	Now     time.Time
 	Final   bool
+	// Watermark is the sink's event time in microseconds since the epoch when the epoch ends; math.MinInt64 if there is none, math.MaxInt64 when
+	// the input has ended. Only Ticker.Tick is given it.
+	Watermark int64
 }
 
 // Sink writes the rows of one sink node. One instance a worker; all calls from one goroutine. Each worker gets all changes of a key.
@@ -58,6 +61,12 @@ type Sink interface {
 	// Commit publishes what was staged, after the job's commit. It may be called again for the same epoch after a restart.
 	Commit(ctx context.Context, e Epoch) error
 	Close() error
+}
+
+// Ticker is a Sink that acts when time passes, also in epochs that bring it no rows. Tick is called on one worker, after the rows of the epoch
+// are published on all of them and also when the epoch was not worth a commit.
+type Ticker interface {
+	Tick(ctx context.Context, e Epoch) error
 }
 
 // Lookup answers point queries of a lookup join. One instance a worker.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/freshet-dw/freshet/pkg/engine/endpoint"
 	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/sql/plan"
 )
 
 // commit ends the epoch: snapshot, intent, flush, commit, publish. An epoch that read nothing, wrote nothing and changed no state is not
@@ -31,6 +32,9 @@ func (r *run) commit(moved bool) error {
 		return err
 	}
 	if len(r.ranges) == 0 && !wrote && !changed && !r.epoch.Final {
+		if err := r.tick(ctx); err != nil {
+			return err
+		}
 		r.stats.Committed = false
 		r.cfg.OnEpoch(r.stats)
 		return nil
@@ -63,12 +67,35 @@ func (r *run) commit(moved bool) error {
 	if err := r.each(func(w *worker) error { return w.published(ctx, epoch) }); err != nil {
 		return err
 	}
+	if err := r.tick(ctx); err != nil {
+		return err
+	}
 	r.snaps.committed(ctx, name)
 	r.stats.Epoch, r.stats.Committed, r.stats.Final = r.epoch.ID, true, r.epoch.Final
 	r.stats.CommitTime = time.Since(start)
 	r.cfg.Metrics.observe(r.cfg.Name, r.stats, r.counted, r.cfg.Clock())
 	r.counted = r.stats
 	r.cfg.OnEpoch(r.stats)
+	return nil
+}
+
+// tick tells the sinks that want to know how far time has come.
+func (r *run) tick(ctx context.Context) error {
+	w := r.workers[0]
+	for i, s := range w.sinks {
+		if s == nil {
+			continue
+		}
+		t, ok := s.Sink.(endpoint.Ticker)
+		if !ok {
+			continue
+		}
+		e := r.epoch
+		e.Watermark = r.marks[i]
+		if err := t.Tick(ctx, e); err != nil {
+			return fmt.Errorf("tick of %s at epoch %d: %w", r.g.nodes[i].(*plan.Sink).Table.Name, e.ID, err)
+		}
+	}
 	return nil
 }
 
