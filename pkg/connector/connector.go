@@ -179,6 +179,9 @@ func (s *Set) Describe(t *catalog.Table) (catalog.Caps, error) {
 	return c.Describe(t)
 }
 
+// Of is the table's connector.
+func (s *Set) Of(t *catalog.Table) (Connector, error) { return s.of(t) }
+
 func (s *Set) of(t *catalog.Table) (Connector, error) {
 	name, ok := t.Options["connector"]
 	if !ok {
