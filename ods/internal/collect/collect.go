@@ -1,7 +1,6 @@
 package collect
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -135,6 +134,15 @@ func (s *Server) body(r *http.Request) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("Content-Encoding %q is not known; use gzip or none", enc)
 	}
+	var data []byte
+	if n := r.ContentLength; in == io.Reader(r.Body) && n >= 0 && n <= int64(s.cfg.MaxBody) {
+		data = make([]byte, n)
+		n, err := io.ReadFull(in, data)
+		if err != nil {
+			return nil, fmt.Errorf("read body: %w, %d of %d bytes came", err, n, len(data))
+		}
+		return data, nil
+	}
 	data, err := io.ReadAll(io.LimitReader(in, int64(s.cfg.MaxBody)+1))
 	if err != nil {
 		return nil, fmt.Errorf("read body: %w", err)
@@ -156,30 +164,17 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusBadRequest, answer{Error: err.Error()})
 		return
 	}
-	events, err := split(data)
+	a, records, err := s.records(r, data)
 	if err != nil {
-		// Not JSON at all: keep it whole.
-		a := answer{Rejected: []rejection{{0, err.Error()}}}
-		if err := s.send(r.Context(), []*kgo.Record{s.deadLetter(r, data, err.Error())}); err != nil {
-			s.unavailable(w, err)
-			return
-		}
-		s.events.WithLabelValues("rejected").Inc()
-		reply(w, http.StatusBadRequest, a)
-		return
+		// Not JSON: keep it whole.
+		a = answer{Rejected: []rejection{{0, err.Error()}}}
+		records = []*kgo.Record{s.deadLetter(r, data, err.Error())}
 	}
-	s.take(w, r, events)
-}
-
-// take encodes events and answers when Kafka has them.
-func (s *Server) take(w http.ResponseWriter, r *http.Request, events []json.RawMessage) {
-	a, records := s.records(r, events)
 	if err := s.send(r.Context(), records); err != nil {
 		s.unavailable(w, err)
 		return
 	}
-	s.events.WithLabelValues("accepted").Add(float64(a.Accepted))
-	s.events.WithLabelValues("rejected").Add(float64(len(a.Rejected)))
+	s.count(a)
 	status := http.StatusOK
 	if a.Accepted == 0 && len(a.Rejected) > 0 {
 		status = http.StatusBadRequest
@@ -187,25 +182,17 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, events []json.RawM
 	reply(w, status, a)
 }
 
-func (s *Server) records(r *http.Request, events []json.RawMessage) (answer, []*kgo.Record) {
-	a := answer{}
-	now := s.now()
-	records := make([]*kgo.Record, 0, len(events))
-	for i, e := range events {
-		reason := ""
-		if int64(len(e)) > int64(s.cfg.MaxEvent) {
-			reason = fmt.Sprintf("the event has %d bytes, more than %s", len(e), s.cfg.MaxEvent)
-		} else if enc, err := s.schema.encode(e, now.UnixMilli()); err != nil {
-			reason = err.Error()
-		} else {
-			a.Accepted++
-			records = append(records, &kgo.Record{Topic: s.cfg.Topic, Key: enc.key, Value: enc.value, Timestamp: now})
-			continue
-		}
-		a.Rejected = append(a.Rejected, rejection{i, reason})
-		records = append(records, s.deadLetter(r, e, reason))
-	}
-	return a, records
+func (s *Server) count(a answer) {
+	s.events.WithLabelValues("accepted").Add(float64(a.Accepted))
+	s.events.WithLabelValues("rejected").Add(float64(len(a.Rejected)))
+}
+
+// records makes the records of a body's events, in their order; an event that does not fit becomes a dead letter. The error says why the body as a whole
+// is not a sequence of JSON values.
+func (s *Server) records(r *http.Request, body []byte) (answer, []*kgo.Record, error) {
+	b := &batch{server: s, request: r, now: s.now(), encoder: s.schema.encoder()}
+	err := b.take(body)
+	return b.answer, b.records, err
 }
 
 // deadLetterRoom is what of an oversized event a dead letter keeps; a record must stay below Kafka's 1 MiB.
@@ -228,18 +215,19 @@ func (s *Server) send(ctx context.Context, records []*kgo.Record) error {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var first error
+	done := func(_ *kgo.Record, err error) {
+		if err != nil {
+			mu.Lock()
+			if first == nil {
+				first = err
+			}
+			mu.Unlock()
+		}
+		wg.Done()
+	}
 	wg.Add(len(records))
 	for _, rec := range records {
-		s.client.TryProduce(ctx, rec, func(_ *kgo.Record, err error) {
-			if err != nil {
-				mu.Lock()
-				if first == nil {
-					first = err
-				}
-				mu.Unlock()
-			}
-			wg.Done()
-		})
+		s.client.TryProduce(ctx, rec, done)
 	}
 	wg.Wait()
 	if first != nil {
@@ -259,49 +247,17 @@ var gif = []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\xf
 
 // pixel takes one event from an image request. The image comes even for a bad event: the page that asked cannot do anything about it.
 func (s *Server) pixel(w http.ResponseWriter, r *http.Request) {
-	events, err := split([]byte(r.URL.Query().Get("d")))
-	var records []*kgo.Record
+	a, records, err := s.records(r, []byte(r.URL.Query().Get("d")))
 	if err != nil {
+		a = answer{Rejected: []rejection{{0, err.Error()}}}
 		records = []*kgo.Record{s.deadLetter(r, []byte(r.URL.RawQuery), err.Error())}
-		s.events.WithLabelValues("rejected").Inc()
-	} else {
-		var a answer
-		a, records = s.records(r, events)
-		s.events.WithLabelValues("accepted").Add(float64(a.Accepted))
-		s.events.WithLabelValues("rejected").Add(float64(len(a.Rejected)))
 	}
 	if err := s.send(r.Context(), records); err != nil {
 		s.unavailable(w, err)
 		return
 	}
+	s.count(a)
 	w.Header().Set("Content-Type", "image/gif")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(gif)
-}
-
-// split finds the events of a body: an array of objects, or objects one after the other.
-func split(data []byte) ([]json.RawMessage, error) {
-	trimmed := bytes.TrimSpace(data)
-	if len(trimmed) == 0 {
-		return nil, errors.New("the body is empty")
-	}
-	if trimmed[0] == '[' {
-		var out []json.RawMessage
-		if err := json.Unmarshal(trimmed, &out); err != nil {
-			return nil, fmt.Errorf("not a JSON array: %w", err)
-		}
-		return out, nil
-	}
-	var out []json.RawMessage
-	for d := json.NewDecoder(bytes.NewReader(trimmed)); ; {
-		var e json.RawMessage
-		err := d.Decode(&e)
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("event %d is not JSON: %w", len(out), err)
-		}
-		out = append(out, e)
-	}
 }

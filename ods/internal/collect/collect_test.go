@@ -206,22 +206,3 @@ func TestWrongSchemaIsAConfigurationError(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkEncode(b *testing.B) {
-	var c Config
-	if err := config.Load(&c, config.Sources{}); err != nil {
-		b.Fatal(err)
-	}
-	s, err := loadSchema(context.Background(), "../../../deploy/shop/"+c.Proto, c)
-	if err != nil {
-		b.Fatal(err)
-	}
-	data := []byte(`{"event_id":"0123456789abcdef","mid":"0123456789abcdef","user_id":"123","page_id":"page_12","page_type":"detail","product_id":"77","line":"app","referer":"https://m.example.com/p/1","channel":"appstore","os":"ios","ip":"10.1.2.3","event_time":"1717230000000","url":"https://m.example.com/p/77","duration_ms":1234,"app_version":"6.12.3"}`)
-	b.SetBytes(int64(len(data)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := s.encode(data, 1); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

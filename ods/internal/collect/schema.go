@@ -22,7 +22,7 @@ import (
 type schema struct {
 	message           protoreflect.MessageDescriptor
 	key, id, received protoreflect.FieldDescriptor // nil: not wanted
-	read              protojson.UnmarshalOptions
+	layout            *layout                      // of the quick path; nil: the library does everything
 }
 
 func loadSchema(ctx context.Context, file string, c Config) (*schema, error) {
@@ -56,6 +56,7 @@ func loadSchema(ctx context.Context, file string, c Config) (*schema, error) {
 		}
 		*want.to = f
 	}
+	s.layout = compile(s)
 	return s, nil
 }
 
@@ -65,9 +66,17 @@ type event struct {
 }
 
 // encode makes the record of one JSON event that arrived at now (milliseconds). The error says what is wrong with the event.
-func (s *schema) encode(data []byte, now int64) (event, error) {
+func (e *encoder) encode(data []byte, now int64) (event, error) {
+	if ev, end, ok := e.quick(data, space(data, 0), now); ok && space(data, end) == len(data) {
+		return ev, nil
+	}
+	return e.library(data, now)
+}
+
+// library is encode by the Protobuf library, for events of any shape.
+func (s *schema) library(data []byte, now int64) (event, error) {
 	m := dynamicpb.NewMessage(s.message)
-	if err := s.read.Unmarshal(data, m); err != nil {
+	if err := protojson.Unmarshal(data, m); err != nil {
 		return event{}, errors.New(plain(err))
 	}
 	if s.id != nil && m.Get(s.id).String() == "" {
@@ -87,7 +96,7 @@ func (s *schema) encode(data []byte, now int64) (event, error) {
 		}
 	}
 	var err error
-	e.value, err = proto.Marshal(m)
+	e.value, err = proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	return e, err
 }
 
