@@ -24,12 +24,12 @@ type batch struct {
 	records []*kgo.Record
 }
 
-// take goes through a body: an array of events, or events one after the other. The quick path reads the body once; at the first event that it does not
-// take, encoding/json finds where the events are, and decides whether the body is JSON at all. An error leaves records that must not be sent.
+// take goes through a body: an array of events, or events one after the other. It is read once, as long as its events are objects; if not, encoding/json
+// finds where they are, and decides whether the body is JSON at all. An error leaves records that must not be sent.
 func (b *batch) take(body []byte) error {
 	data := bytes.TrimSpace(body)
 	b.encoder.expect(len(data) + 64)
-	if b.quick(data) {
+	if b.objects(data) {
 		return nil
 	}
 	events, err := split(data)
@@ -42,18 +42,23 @@ func (b *batch) take(body []byte) error {
 	return nil
 }
 
-// quick takes events from the start of data as long as they are plain; false: events may be left, or something after them is wrong.
-func (b *batch) quick(data []byte) bool {
+// objects takes events from the start of data as long as they are objects; false: events may be left, or something after them is wrong.
+func (b *batch) objects(data []byte) bool {
 	i, array := 0, false
 	if len(data) > 0 && data[0] == '[' {
 		i, array = space(data, 1), true
 	}
 	for {
 		ev, end, ok := b.encoder.quick(data, i, b.now.UnixMilli())
-		if !ok || int64(end-i) > int64(b.server.cfg.MaxEvent) {
-			return false
+		switch {
+		case ok && int64(end-i) <= int64(b.server.cfg.MaxEvent):
+			b.accept(ev)
+		default:
+			if end = object(data, i); end == i || !json.Valid(data[i:end]) {
+				return false
+			}
+			b.add(data[i:end])
 		}
-		b.accept(ev)
 		i = space(data, end)
 		switch {
 		case !array && i == len(data):
@@ -65,6 +70,33 @@ func (b *batch) quick(data []byte) bool {
 			return i == len(data)-1 && data[i] == ']'
 		}
 	}
+}
+
+// object gives the position after the object that starts at data[i], if what is there is an object; i if there certainly is none.
+func object(data []byte, i int) int {
+	if i >= len(data) || data[i] != '{' {
+		return i
+	}
+	depth, text := 0, false
+	for j := i; j < len(data); j++ {
+		switch c := data[j]; {
+		case text:
+			if c == '\\' {
+				j++
+			} else if c == '"' {
+				text = false
+			}
+		case c == '"':
+			text = true
+		case c == '{':
+			depth++
+		case c == '}':
+			if depth--; depth == 0 {
+				return j + 1
+			}
+		}
+	}
+	return i
 }
 
 // add takes one event of any kind.
