@@ -12,16 +12,16 @@ import (
 
 // Config says which server to use and how.
 type Config struct {
-	Addr        string        // host:port of the native protocol
-	Database    string        // "default" when empty
-	User        string        // "default" when empty
-	Password    string        //
-	TLS         bool          // encrypt; checks the server's certificate
+	Addr        string        `cfg:"addr" default:"127.0.0.1:9000" help:"Address of the native protocol, host:port."`
+	Database    string        `cfg:"database" help:"Database; default when empty."`
+	User        string        `cfg:"user" help:"User name; default when empty."`
+	Password    string        `cfg:"password,secret" help:"Password."`
+	TLS         bool          `cfg:"tls" help:"Encrypt, and check the server's certificate."`
 	TLSConfig   *tls.Config   // instead of the system's roots; implies TLS
-	Compression string        // "none", "lz4" or "zstd"; when empty lz4, but none to this machine
-	DialTimeout time.Duration // 5 s when 0
-	Timeout     time.Duration // longest silence of the server during one call; 5 min when 0
-	Conns       int           // connections at most for queries, and as many kept for inserts; 8 when 0
+	Compression string        `cfg:"compression" help:"none, lz4 or zstd; when empty lz4, but none to this machine."`
+	DialTimeout time.Duration `cfg:"dial_timeout" default:"5s" help:"Limit for dialling."`
+	Timeout     time.Duration `cfg:"timeout" default:"5m" help:"Longest silence of the server during one call."`
+	Conns       int           `cfg:"conns" default:"8" help:"Most connections for queries, and as many kept for inserts."`
 	Retry       fault.Policy  // of inserts; the zero value retries until the context ends
 }
 
