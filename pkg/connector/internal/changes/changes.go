@@ -66,10 +66,6 @@ func (b *Buffer) Add(x *batch.Batch) error {
 		b.codec = state.NewCodec(types)
 	}
 	for i := range x.N {
-		k := x.Kind(i)
-		if k == batch.UpdateBefore {
-			continue // the +U or −D that follows says it
-		}
 		b.enc = b.codec.AppendRow(b.enc[:0], b.keyCols, i)
 		if e, ok := b.at[string(b.enc)]; ok {
 			b.last[e] = int32(base + i)
@@ -98,7 +94,8 @@ func (b *Buffer) Rows() *batch.Batch {
 	kinds := make([]batch.Kind, out.N)
 	deletes := false
 	for i := range kinds {
-		if out.Kind(i) == batch.Delete {
+		// A −U that no +U of its key follows is a delete: a filter has hidden the new row, or the row has moved to another key.
+		if out.Kind(i).Retracts() {
 			kinds[i], deletes = batch.Delete, true
 		}
 	}
