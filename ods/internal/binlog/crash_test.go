@@ -1,0 +1,150 @@
+package binlog
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// testCrashes kills the reader at random moments while writers work, from the copy on. Each row has a version that grows by one with each change:
+// a lost or repeated change breaks the chain of a key's versions.
+func testCrashes(f *fixture) {
+	f.exec("CREATE TABLE t (id INT PRIMARY KEY, ver INT, v VARCHAR(20))", "CREATE TABLE big (id INT PRIMARY KEY, v INT)", "INSERT INTO big SELECT seq, 0 FROM seq_1_to_3000",
+		"INSERT INTO t SELECT seq, 0, 'copied' FROM seq_1_to_2000")
+	ctx, cancel := context.WithCancel(f.Context())
+	defer cancel()
+	var wg sync.WaitGroup
+	var changes atomic.Int64
+	for w := range 3 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			r := rand.New(rand.NewPCG(7, uint64(w)))
+			for n := 0; ctx.Err() == nil; n++ {
+				f.work(ctx, w, n, r)
+				changes.Add(1)
+			}
+		}()
+	}
+	seed := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1))
+	for kill := range 6 {
+		cmd := f.child()
+		// From before it is ready to well into the changes.
+		wait := time.Duration(50+seed.IntN(500)) * time.Millisecond
+		if kill == 2 {
+			f.exec("CREATE TABLE keyless (seq VARCHAR(20), v INT)") // from here on writers write to it
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	cancel()
+	wg.Wait()
+	f.exec("INSERT INTO t VALUES (-1, 0, 'end')")
+	cmd := f.child()
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	f.until("the last record", func() bool {
+		for _, m := range f.messages["t"] {
+			if m.key == `{"id":-1}` {
+				return true
+			}
+		}
+		return false
+	})
+	f.until("all partitions", func() bool { return f.quiet() })
+	f.Logf("%d transactions of writers, %d records", changes.Load(), f.total)
+	f.chains()
+	seen := map[string]int{}
+	for _, m := range f.messages["keyless"] {
+		k := m.Type + *m.Data[0]["seq"]
+		if seen[k]++; seen[k] > 1 {
+			f.Fatalf("%s came %d times", k, seen[k])
+		}
+	}
+	for _, table := range []string{"t", "big", "keyless"} {
+		f.same(table)
+	}
+	if len(f.messages["keyless"]) == 0 {
+		f.Error("the table without a key was not written")
+	}
+}
+
+// quiet reads for a moment and tells whether nothing came.
+func (f *fixture) quiet() bool {
+	before := f.total
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	f.read(ctx)
+	return f.total == before
+}
+
+// work is one transaction of a writer; errors of deadlocks and of the end are no matter: what counts is what is stored.
+func (f *fixture) work(ctx context.Context, w, n int, r *rand.Rand) {
+	tx, err := f.db.BeginTx(ctx, nil)
+	if err != nil {
+		return
+	}
+	defer func() { _ = tx.Rollback() }()
+	run := func(q string, args ...any) {
+		_, _ = tx.ExecContext(ctx, q, args...)
+	}
+	switch id := r.IntN(2000) + 1; n % 6 {
+	case 0, 1:
+		run("UPDATE t SET ver=ver+1, v=? WHERE id=?", strconv.Itoa(n), id)
+	case 2:
+		run("UPDATE t SET ver=ver+1 WHERE id BETWEEN ? AND ?", id, id+20)
+	case 3:
+		run("INSERT INTO t VALUES (?, 0, 'new')", 10_000*(w+1)+n)
+		run("UPDATE t SET ver=ver+1 WHERE id=?", 10_000*(w+1)+n)
+	case 4:
+		run("DELETE FROM t WHERE id=?", 10_000*(w+1)+n-1)
+		run("INSERT INTO keyless VALUES (?, ?)", fmt.Sprintf("%d-%d", w, n), n) // fails until it is there
+		run("UPDATE big SET id=-id WHERE id=?", id)
+	case 5:
+		if n%30 == 5 {
+			run("UPDATE big SET v=v+1 WHERE id<=500 AND id>0")
+		}
+	}
+	_ = tx.Commit()
+}
+
+// chains follows every key of t. Copies may repeat; after a key's first change there is exactly one record a change.
+func (f *fixture) chains() {
+	f.Helper()
+	last := map[string]int{}
+	bad := 0
+	for _, m := range f.messages["t"] {
+		ver, _ := strconv.Atoi(*m.Data[0]["ver"])
+		prev, known := last[m.key]
+		ok := true
+		switch m.Type {
+		case typeUpdate:
+			old, _ := strconv.Atoi(*m.Old[0]["ver"])
+			ok = known && old == prev && ver == prev+1
+		case typeDelete:
+			ok = known && ver == prev
+			delete(last, m.key)
+			if ok {
+				continue
+			}
+		case typeInsert:
+			ok = !known || m.GTID == "" // a repeated copy
+		}
+		last[m.key] = ver
+		if !ok {
+			if bad++; bad < 5 {
+				f.Errorf("%s of %s to version %d after %d (known %v, gtid %s)", m.Type, m.key, ver, prev, known, m.GTID)
+			}
+		}
+	}
+	if bad > 0 {
+		f.Fatalf("%d changes were lost or repeated", bad)
+	}
+}

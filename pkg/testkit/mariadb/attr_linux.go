@@ -1,0 +1,7 @@
+package mariadb
+
+import "syscall"
+
+func attributes(c *syscall.Credential) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Credential: c, Pdeathsig: syscall.SIGKILL}
+}
