@@ -182,16 +182,9 @@ func (g *groupAgg) note(row int32) {
 
 // EndEpoch implements Operator.
 func (g *groupAgg) EndEpoch(e Epoch, out Output) error {
-	if e.Final && g.opts.First && len(g.node.Keys) == 0 && g.groups.Len() == 0 {
-		row, _, err := g.groups.UpsertKey(nil, 0)
-		if err != nil {
+	if e.Final && g.opts.First && len(g.node.Keys) == 0 {
+		if err := g.single(); err != nil {
 			return err
-		}
-		g.grow()
-		g.begin(row)
-		g.note(row)
-		if g.node.Retract {
-			g.count[row] = 1
 		}
 	}
 	for range g.touched {
@@ -215,6 +208,30 @@ func (g *groupAgg) EndEpoch(e Epoch, out Output) error {
 	g.groups.SetNow(g.clock.time())
 	g.groups.Expire(batch.TargetRows)
 	return g.aggs.sweep()
+}
+
+// single sees to it that an aggregate without keys has its row at the end of the input, over no rows too: whether there were none
+// or all were taken back, in this epoch or before.
+func (g *groupAgg) single() error {
+	if g.groups.Len() > 0 {
+		for _, r := range g.touched {
+			if g.node.Retract && g.count[r] == 0 {
+				g.count[r] = 1
+			}
+		}
+		return nil
+	}
+	row, _, err := g.groups.UpsertKey(nil, 0)
+	if err != nil {
+		return err
+	}
+	g.grow()
+	g.begin(row)
+	g.note(row)
+	if g.node.Retract {
+		g.count[row] = 1
+	}
+	return nil
 }
 
 // emit gives the changes of touched groups from to to-1.
