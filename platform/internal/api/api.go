@@ -110,7 +110,7 @@ func Handler(s Screen, tel *obs.Telemetry) http.Handler {
 		answer(w, http.StatusNotFound, problem{"there is no " + r.Method + " " + r.URL.Path})
 	})
 	files, built := ui.Page()
-	mux.Handle("GET /", page(files, built))
+	mux.Handle("/", page(files, built))
 	return mux
 }
 

@@ -3,8 +3,13 @@ package cli
 // Commands lists the verbs in the order of the overview.
 func Commands() []Command {
 	return []Command{
+		demoCommand(),
 		upCommand(),
+		runCommand(),
+		explainCommand(),
+		simulateCommand(),
 		versionCommand(),
+		docsCommand(),
 		clickhouseServerCommand(),
 	}
 }

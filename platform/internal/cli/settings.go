@@ -43,7 +43,7 @@ func runTargets(ctx context.Context, env Env, s *settings, flags *config.Flags, 
 	if err := s.load(env, flags, dir); err != nil {
 		return err
 	}
-	tel, err := obs.New(ctx, s.Telemetry, "freshet", Version, env.Stderr)
+	tel, err := obs.New(ctx, s.Telemetry, "freshet", Version(), env.Stderr)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/layer"
 	"github.com/freshet-dw/freshet/pkg/obs"
 	"github.com/freshet-dw/freshet/pkg/sql"
+	"github.com/freshet-dw/freshet/pkg/sql/plan"
 	"github.com/freshet-dw/freshet/pkg/warehouse"
 )
 
@@ -79,7 +80,7 @@ func runFile(ctx context.Context, env Env, s *settings, flags *config.Flags, dir
 		return err
 	}
 	started := time.Now()
-	tel, err := obs.New(ctx, s.Telemetry, "freshet", Version, env.Stderr)
+	tel, err := obs.New(ctx, s.Telemetry, "freshet", Version(), env.Stderr)
 	if err != nil {
 		return err
 	}
@@ -195,7 +196,7 @@ func explainCommand() Command {
 			if err != nil {
 				return WithSource(err, string(src))
 			}
-			fmt.Fprint(env.Stdout, script.Explain())
+			fmt.Fprint(env.Stdout, plan.Explain(script.Plan, true))
 			return nil
 		},
 	}
