@@ -34,7 +34,7 @@ func money(c account.Cents) string {
 func cents(s string) (account.Cents, error) {
 	whole, part, _ := strings.Cut(s, ".")
 	part = strings.TrimRight(part, "0")
-	if len(part) > 2 {
+	if len(part) > 2 || whole == "" {
 		return 0, fault.Newf(fault.Data, "%q is no amount of whole cents", s)
 	}
 	n, err := strconv.ParseInt(whole+(part + "00")[:2], 10, 64)

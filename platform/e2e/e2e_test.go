@@ -64,9 +64,9 @@ func simulator(t *testing.T, w *warehouse, n size, seed uint64) *shop.Simulator 
 	if err != nil {
 		t.Fatal(err)
 	}
-	mysql.Addr = w.mysql.Addr()
+	mysql.Addr = w.mysql.addr()
 	sim, err := shop.New(shop.Config{
-		MySQL: mysql, Collector: "http://" + w.collector.Addr(), NginxLog: w.addr.NginxLog, Seed: seed, TotalOrders: n.orders, TotalViews: n.views, Faults: true,
+		MySQL: mysql, Collector: "http://" + w.collector.addr(), NginxLog: w.addr.NginxLog, Seed: seed, TotalOrders: n.orders, TotalViews: n.views, Faults: true,
 		Log: slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

@@ -41,23 +41,23 @@ type warehouse struct {
 	starts   int
 
 	addr      Addresses
-	mysql     *Relay // fixed addresses for the simulator
-	collector *Relay
+	mysql     *relay // fixed addresses for the simulator
+	collector *relay
 }
 
 func startWarehouse(t *testing.T, bin string) *warehouse {
 	t.Helper()
 	w := &warehouse{bin: bin, dir: t.TempDir()}
 	var err error
-	if w.mysql, err = NewRelay(t.Context(), ""); err != nil {
+	if w.mysql, err = newRelay(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
-	if w.collector, err = NewRelay(t.Context(), ""); err != nil {
+	if w.collector, err = newRelay(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		w.stop(t)
-		_, _ = w.mysql.Close(), w.collector.Close()
+		_, _ = w.mysql.close(), w.collector.close()
 		if t.Failed() {
 			t.Logf("the warehouse's last words:\n%s", w.tail())
 		}
@@ -117,8 +117,8 @@ func (w *warehouse) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.mysql.Retarget(c.Addr)
-	w.collector.Retarget(u.Host)
+	w.mysql.retarget(c.Addr)
+	w.collector.retarget(u.Host)
 	return nil
 }
 

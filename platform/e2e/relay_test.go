@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Relay is a fixed TCP address in front of a server whose address may change when it is started again.
+// relay is a fixed TCP address in front of a server whose address may change when it is started again.
 // A connection that the server breaks is broken for the client too, without a word.
-type Relay struct {
+type relay struct {
 	listener net.Listener
 	mu       sync.Mutex
 	target   string
@@ -19,14 +19,14 @@ type Relay struct {
 	closed   bool
 }
 
-// NewRelay listens on a free port of 127.0.0.1. The target may be empty: connections are then refused.
-func NewRelay(ctx context.Context, target string) (*Relay, error) {
+// newRelay listens on a free port of 127.0.0.1. The target may be empty: connections are then refused.
+func newRelay(ctx context.Context, target string) (*relay, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	r := &Relay{listener: l, target: target, conns: map[net.Conn]bool{}}
+	r := &relay{listener: l, target: target, conns: map[net.Conn]bool{}}
 	r.wg.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -39,18 +39,18 @@ func NewRelay(ctx context.Context, target string) (*Relay, error) {
 	return r, nil
 }
 
-// Addr is the fixed address.
-func (r *Relay) Addr() string { return r.listener.Addr().String() }
+// addr is the fixed address.
+func (r *relay) addr() string { return r.listener.Addr().String() }
 
-// Retarget sends new connections to another server.
-func (r *Relay) Retarget(target string) {
+// retarget sends new connections to another server.
+func (r *relay) retarget(target string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.target = target
 }
 
-// Close breaks all connections.
-func (r *Relay) Close() error {
+// close breaks all connections.
+func (r *relay) close() error {
 	err := r.listener.Close()
 	r.mu.Lock()
 	r.closed = true
@@ -62,7 +62,7 @@ func (r *Relay) Close() error {
 	return err
 }
 
-func (r *Relay) track(c net.Conn, on bool) {
+func (r *relay) track(c net.Conn, on bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -75,7 +75,7 @@ func (r *Relay) track(c net.Conn, on bool) {
 	}
 }
 
-func (r *Relay) serve(client net.Conn) {
+func (r *relay) serve(client net.Conn) {
 	defer client.Close()
 	r.mu.Lock()
 	target := r.target
