@@ -110,12 +110,13 @@ lint: tools-present $(BIN)/staticcheck ## gofmt, go vet and staticcheck
 	@for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(CURDIR)/$(BIN)/staticcheck ./...); done
 
 .PHONY: generate
-generate: ## write all generated files (reference pages)
+generate: ## write all generated files (reference pages, gRPC code)
+	@GOWORK=off $(GO) run -C platform/tools ./protogen ../.. dim/proto/dim.proto
 	@$(GO) run ./platform/cmd/freshet docs --out docs/reference
 
 .PHONY: generated
 generated: ## fail when a generated file is out of date
-	@$(MAKE) --no-print-directory generate && git diff --exit-code -- docs/reference || { echo "generated files are out of date, run make generate" >&2; exit 1; }
+	@$(MAKE) --no-print-directory generate && git diff --exit-code -- docs/reference dim/proto || { echo "generated files are out of date, run make generate" >&2; exit 1; }
 
 .PHONY: isolated
 isolated: tools-present ## build each module alone, without the workspace
