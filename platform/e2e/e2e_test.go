@@ -66,7 +66,7 @@ func simulator(t *testing.T, w *warehouse, n size, seed uint64) *shop.Simulator 
 	}
 	mysql.Addr = w.mysql.addr()
 	sim, err := shop.New(shop.Config{
-		MySQL: mysql, Collector: "http://" + w.collector.addr(), NginxLog: w.addr.NginxLog, Seed: seed, TotalOrders: n.orders, TotalViews: n.views, Faults: true,
+		MySQL: mysql, Collector: "http://" + w.collector.addr(), NginxLog: w.addr.NginxLog, Seed: seed, TotalOrders: n.orders, TotalViews: n.views, Devices: int(n.views / 4), Faults: true,
 		Log: slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
