@@ -200,3 +200,38 @@ func BenchmarkHash(b *testing.B) {
 		r.Write(s, connectortest.Epoch(int64(i)), src)
 	}
 }
+
+// More rows than one call of the script writes, with every shape of row among them.
+func TestManyRows(t *testing.T) {
+	r, m := rig(t)
+	tab := r.Table(product + `)`)
+	s := r.Sink(tab, 0)
+	var rows, gone []string
+	for i := range 2500 {
+		rows = append(rows, fmt.Sprintf(`{"product_id":%d,"name":"n%d","price":%d}`, i, i, i))
+		if i%7 != 0 {
+			gone = append(gone, fmt.Sprintf(`-D{"product_id":%d}`, i))
+		} else {
+			gone = append(gone, fmt.Sprintf(`+U{"product_id":%d,"name":null,"price":%d}`, i, 2*i))
+		}
+	}
+	r.Write(s, connectortest.Epoch(1), r.Rows(tab, rows...))
+	r.Write(s, connectortest.Epoch(2), r.Rows(tab, gone...))
+	n := 0
+	for i := range 2500 {
+		key := fmt.Sprint("dim:product:", i)
+		if i%7 != 0 {
+			if m.Exists(key) {
+				t.Fatalf("%s is there", key)
+			}
+			continue
+		}
+		if got := m.HGet(key, "price"); got != fmt.Sprintf("%d.00", 2*i) || m.HGet(key, "name") != "" {
+			t.Fatalf("%s has price %q", key, got)
+		}
+		n++
+	}
+	if n != 358 {
+		t.Fatalf("%d keys", n)
+	}
+}

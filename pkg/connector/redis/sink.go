@@ -23,39 +23,52 @@ import (
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 )
 
-// The scripts write a key unless a newer epoch has written it. KEYS: the key, the key of the versions. ARGV: version, milliseconds that versions are
-// kept, milliseconds that the key is kept or 0, then what to write.
+// The scripts write keys, each unless a newer epoch has written it. KEYS: by row its key and the key of its versions. ARGV: version, milliseconds that versions
+// are kept, milliseconds that keys are kept or 0, members to keep or 0; then by row the number n of its values and those.
 const (
-	// hash: number of fields to take away, those, then field and value in turn.
-	hashScript = `local v = redis.call('GET', KEYS[2])
-if v and tonumber(v) > tonumber(ARGV[1]) then return 0 end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-local n = tonumber(ARGV[4])
-if n > 0 then redis.call('HDEL', KEYS[1], unpack(ARGV, 5, 4 + n)) end
-if #ARGV > 4 + n then
-  redis.call('HSET', KEYS[1], unpack(ARGV, 5 + n))
-  if tonumber(ARGV[3]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+	head = `local version, keep, ttl, most = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local a = 5
+for k = 1, #KEYS, 2 do
+  local key, versions, n, from = KEYS[k], KEYS[k + 1], tonumber(ARGV[a]), a + 1
+  a = from + n
+`
+	byKey = `  local v = redis.call('GET', versions)
+  if not v or tonumber(v) <= version then
+    redis.call('SET', versions, ARGV[1], 'PX', keep)
+`
+	tail = `  end
 end
 return 1`
+	// hash: the number of fields to take away, those, then field and value in turn.
+	hashScript = head + byKey + `    local gone = tonumber(ARGV[from])
+    if gone > 0 then redis.call('HDEL', key, unpack(ARGV, from + 1, from + gone)) end
+    if n > 1 + gone then
+      redis.call('HSET', key, unpack(ARGV, from + 1 + gone, a - 1))
+      if ttl > 0 then redis.call('PEXPIRE', key, ttl) end
+    end
+` + tail
 	// string: the value, none to delete the key.
-	stringScript = `local v = redis.call('GET', KEYS[2])
-if v and tonumber(v) > tonumber(ARGV[1]) then return 0 end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-if #ARGV < 4 then redis.call('DEL', KEYS[1]) return 1 end
-if tonumber(ARGV[3]) > 0 then redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[3]) else redis.call('SET', KEYS[1], ARGV[4]) end
-return 1`
-	// zset: members to keep or 0, the member, its score, none to take it out. Versions are by member.
-	zsetScript = `local v = redis.call('HGET', KEYS[2], ARGV[5])
-if v and tonumber(v) > tonumber(ARGV[1]) then return 0 end
-redis.call('HSET', KEYS[2], ARGV[5], ARGV[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
-if #ARGV < 6 then redis.call('ZREM', KEYS[1], ARGV[5]) return 1 end
-redis.call('ZADD', KEYS[1], ARGV[6], ARGV[5])
-local most = tonumber(ARGV[4])
-if most > 0 then redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -(most + 1)) end
-if tonumber(ARGV[3]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
-return 1`
+	stringScript = head + byKey + `    if n == 0 then redis.call('DEL', key)
+    elseif ttl > 0 then redis.call('SET', key, ARGV[from], 'PX', ttl)
+    else redis.call('SET', key, ARGV[from]) end
+` + tail
+	// zset: the member, its score, none to take it out. Versions are by member.
+	zsetScript = head + `  local member = ARGV[from]
+  local v = redis.call('HGET', versions, member)
+  if not v or tonumber(v) <= version then
+    redis.call('HSET', versions, member, ARGV[1])
+    redis.call('PEXPIRE', versions, keep)
+    if n == 1 then redis.call('ZREM', key, member)
+    else
+      redis.call('ZADD', key, ARGV[from + 1], member)
+      if most > 0 then redis.call('ZREMRANGEBYRANK', key, 0, -(most + 1)) end
+      if ttl > 0 then redis.call('PEXPIRE', key, ttl) end
+    end
+` + tail
 )
+
+// callRows is how many rows one call of a script writes. Redis does nothing else meanwhile.
+const callRows = 100
 
 var scripts = map[string]string{hashType: hashScript, stringType: stringScript, zsetType: zsetScript}
 
@@ -142,6 +155,7 @@ func (k *sink) Write(_ context.Context, b *batch.Batch) error { return k.rows.Ad
 
 // command is one call of the script.
 type command struct {
+	rows int
 	keys []string
 	args []any
 }
@@ -177,7 +191,7 @@ func (k *sink) commands(b *batch.Batch) ([]command, error) {
 	}
 	keep, ttl := strconv.FormatInt(k.tb.keep.Milliseconds(), 10), strconv.FormatInt(k.tb.ttl.Milliseconds(), 10)
 	most := strconv.FormatInt(k.tb.maxMembers, 10)
-	cmds := make([]command, 0, b.N)
+	cmds := make([]command, 0, b.N/callRows+1)
 	nulls := 0
 	var buf []byte
 	for i := range b.N {
@@ -186,8 +200,18 @@ func (k *sink) commands(b *batch.Batch) ([]command, error) {
 			nulls++
 			continue
 		}
+		if len(cmds) == 0 || cmds[len(cmds)-1].rows == callRows {
+			n := min(callRows, b.N-i)
+			c := command{keys: make([]string, 0, 2*n), args: make([]any, 0, 4+n*(4+2*len(k.fields)))}
+			c.args = append(c.args, k.version, keep, ttl, most)
+			cmds = append(cmds, c)
+		}
+		c := &cmds[len(cmds)-1]
+		c.rows++
 		key := string(buf)
-		c := command{keys: []string{key, "freshet:version:" + k.tb.t.Name + ":" + key}, args: append(make([]any, 0, 5+2*len(k.fields)), k.version, keep, ttl)}
+		c.keys = append(c.keys, key, "freshet:version:"+k.tb.t.Name+":"+key)
+		at := len(c.args)
+		c.args = append(c.args, 0)
 		gone := b.Kind(i) == batch.Delete
 		switch k.tb.kind {
 		case hashType:
@@ -197,12 +221,12 @@ func (k *sink) commands(b *batch.Batch) ([]command, error) {
 				c.args = append(c.args, jsons[i])
 			}
 		case zsetType:
-			c.args = append(c.args, most, cell.Text(b.Cols[k.member], i))
+			c.args = append(c.args, cell.Text(b.Cols[k.member], i))
 			if !gone && b.Cols[k.score].IsValid(i) {
 				c.args = append(c.args, cell.Text(b.Cols[k.score], i))
 			}
 		}
-		cmds = append(cmds, c)
+		c.args[at] = len(c.args) - at - 1
 	}
 	if nulls > 0 {
 		k.env.Metrics.CountBad(k.tb.t.Name, "null in key", nulls)
@@ -222,7 +246,7 @@ func (k *sink) hash(args []any, b *batch.Batch, i int, gone bool) []any {
 			n++
 		}
 	}
-	args[at] = strconv.Itoa(n)
+	args[at] = n
 	if gone {
 		return args
 	}

@@ -4,6 +4,7 @@ package cell
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,8 +56,32 @@ func Append(dst []byte, a arrow.Array, i int) []byte {
 		return time.UnixMilli(int64(a.Value(i))).UTC().AppendFormat(dst, "15:04:05.999")
 	case *array.Timestamp:
 		return time.UnixMicro(int64(a.Value(i))).UTC().AppendFormat(dst, "2006-01-02 15:04:05.999999")
+	case *array.Decimal128:
+		return appendDecimal(dst, a.Value(i), int(a.DataType().(*arrow.Decimal128Type).Scale))
 	}
 	return append(dst, batch.ValueString(a, i)...)
+}
+
+// appendDecimal writes all digits of the scale: 1.50.
+func appendDecimal(dst []byte, v decimal128.Num, scale int) []byte {
+	from := len(dst)
+	if v.Sign() < 0 {
+		dst = append(dst, '-')
+		from++
+		v = v.Negate()
+	}
+	if v.HighBits() == 0 {
+		dst = strconv.AppendUint(dst, v.LowBits(), 10)
+	} else {
+		dst = v.BigInt().Append(dst, 10)
+	}
+	if scale <= 0 {
+		return dst
+	}
+	for len(dst)-from <= scale {
+		dst = slices.Insert(dst, from, '0')
+	}
+	return slices.Insert(dst, len(dst)-scale, '.')
 }
 
 // Parse appends the value that s says.
