@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,12 +16,15 @@ import (
 	"github.com/freshet-dw/freshet/pkg/connector/connectortest"
 	hbasetable "github.com/freshet-dw/freshet/pkg/connector/hbase"
 	mysqltable "github.com/freshet-dw/freshet/pkg/connector/mysql"
+	redistable "github.com/freshet-dw/freshet/pkg/connector/redis"
 	"github.com/freshet-dw/freshet/pkg/fault"
 	hbaseclient "github.com/freshet-dw/freshet/pkg/hbase"
 	mysqlclient "github.com/freshet-dw/freshet/pkg/mysql"
+	redisclient "github.com/freshet-dw/freshet/pkg/redis"
 	"github.com/freshet-dw/freshet/platform/embed/clickhouse"
 	"github.com/freshet-dw/freshet/platform/embed/hbase"
 	"github.com/freshet-dw/freshet/platform/embed/mysql"
+	"github.com/freshet-dw/freshet/platform/embed/redis"
 )
 
 // outage is how long a store is away while a sink flushes.
@@ -267,4 +272,42 @@ func TestClickHouseTable(t *testing.T) {
 	time.AfterFunc(outage, g.open)
 	r.Write(s, connectortest.Epoch(4), r.Rows(tab, `{"id":4,"name":"d","n":4}`))
 	same(t, "written over an outage", dump(all), append(after2, "4 d 4"))
+}
+
+func TestRedisTable(t *testing.T) {
+	dir := t.TempDir()
+	start := func(port int) *redis.Server {
+		srv, err := redis.Start(context.WithoutCancel(t.Context()), redis.Config{Dir: dir, Port: port, Log: quiet()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return srv
+	}
+	srv := start(0)
+	_, port, err := net.SplitHostPort(srv.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := connectortest.New(t, &redistable.Connector{Client: redisclient.Config{Addr: srv.Addr(), Timeout: 2 * time.Second, Pool: 4}})
+	tab := r.Table(`CREATE TABLE d (id BIGINT, name STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('connector' = 'redis', 'key' = 'd:{id}')`)
+	s := r.Sink(tab, 0)
+	first := r.Rows(tab, `{"id":1,"name":"a"}`, `{"id":2,"name":"b"}`)
+	r.Write(s, connectortest.Epoch(1), first)
+	r.Write(s, connectortest.Epoch(2), r.Rows(tab, `{"id":1,"name":"A"}`, `-D{"id":2}`))
+	// The server forgets neither rows nor versions when it starts again.
+	if err := srv.Close(); err != nil {
+		t.Fatal(err)
+	}
+	srv = start(p)
+	defer func() { _ = srv.Close() }()
+	r.Write(r.Restart().Sink(tab, 0), connectortest.Epoch(1), first)
+	r.Write(s, connectortest.Epoch(3), r.Rows(tab, `{"id":3,"name":"c"}`))
+	got := r.Ask(r.Lookup(tab, "id"), tab, []string{"id"}, `{"id":1}`, `{"id":2}`, `{"id":3}`)
+	if !slices.Equal(got, []string{"+I[1, A]", "", "+I[3, c]"}) {
+		t.Errorf("looked up %q", got)
+	}
 }

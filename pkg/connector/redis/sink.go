@@ -24,9 +24,10 @@ import (
 )
 
 // The scripts write keys, each unless a newer epoch has written it. KEYS: by row its key and the key of its versions. ARGV: version, milliseconds that versions
-// are kept, milliseconds that keys are kept or 0, members to keep or 0; then by row the number n of its values and those.
+// are kept, milliseconds that keys are kept or 0, members to keep or 0; then by row the number n of its values and those. The answer is how many keys were left as they are.
 const (
-	head = `local version, keep, ttl, most = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+	head = `local late = 0
+local version, keep, ttl, most = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local a = 5
 for k = 1, #KEYS, 2 do
   local key, versions, n, from = KEYS[k], KEYS[k + 1], tonumber(ARGV[a]), a + 1
@@ -36,9 +37,9 @@ for k = 1, #KEYS, 2 do
   if not v or tonumber(v) <= version then
     redis.call('SET', versions, ARGV[1], 'PX', keep)
 `
-	tail = `  end
+	tail = `  else late = late + 1 end
 end
-return 1`
+return late`
 	// hash: the number of fields to take away, those, then field and value in turn.
 	hashScript = head + byKey + `    local gone = tonumber(ARGV[from])
     if gone > 0 then redis.call('HDEL', key, unpack(ARGV, from + 1, from + gone)) end
@@ -170,14 +171,26 @@ func (k *sink) Flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return remote.Do(ctx, k.env, "write Redis keys of table "+k.tb.t.Name, func(ctx context.Context) error {
+	answers := make([]*goredis.Cmd, len(cmds))
+	err = remote.Do(ctx, k.env, "write Redis keys of table "+k.tb.t.Name, func(ctx context.Context) error {
 		return redis.Batch(ctx, k.client, fault.Policy{Attempts: 1}, len(cmds), func(p goredis.Pipeliner, i int) {
 			if i%redis.Chunk == 0 {
 				p.ScriptLoad(ctx, k.script) // a server that was restarted has forgotten it
 			}
-			p.EvalSha(ctx, k.sha, cmds[i].keys, cmds[i].args...)
+			answers[i] = p.EvalSha(ctx, k.sha, cmds[i].keys, cmds[i].args...)
 		})
 	})
+	late := 0
+	for _, a := range answers {
+		if err == nil {
+			n, _ := a.Int()
+			late += n
+		}
+	}
+	if late > 0 {
+		remote.Log(k.env).Warn("keys were left as a newer epoch wrote them: another process has taken over, or the clock was set back", "job", k.env.Job, "table", k.tb.t.Name, "keys", late)
+	}
+	return err
 }
 
 func (k *sink) commands(b *batch.Batch) ([]command, error) {

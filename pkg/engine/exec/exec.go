@@ -309,6 +309,10 @@ func (r *run) coordinate(ctx context.Context) error {
 
 func (r *run) begin(now time.Time) error {
 	clear(r.ranges)
+	// Sinks take the clock for a version: it must not go back when the machine's does.
+	if last := r.epoch.Now; !now.After(last) {
+		now = last.Add(time.Microsecond)
+	}
 	r.epoch = r.named(r.stats.Epoch+1, now, false)
 	if err := r.job.BeginEpoch(r.epoch); err != nil {
 		return fmt.Errorf("begin epoch %d: %w", r.epoch.ID, err)
