@@ -25,7 +25,6 @@ type Buffer struct {
 	n       int            // rows in batches
 	at      map[string]int // by key: the entry of last
 	last    []int32        // row number over all batches, in the order in which keys came
-	mixed   bool
 }
 
 // New makes a buffer. keys are the columns of the key; without keys rows are kept as they are and only inserts are taken.
@@ -35,7 +34,7 @@ func New(keys []int) *Buffer {
 
 // Reset empties the buffer for a new epoch.
 func (b *Buffer) Reset() {
-	b.batches, b.n, b.last, b.mixed = nil, 0, b.last[:0], false
+	b.batches, b.n, b.last = nil, 0, b.last[:0]
 	clear(b.at)
 }
 
