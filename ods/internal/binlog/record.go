@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/freshet-dw/freshet/ods/internal/jsontext"
 	"github.com/freshet-dw/freshet/ods/internal/positions"
 )
 
@@ -30,7 +31,7 @@ func (t *table) prepare(c *Config) {
 	for _, k := range t.pk {
 		pk = append(pk, t.columns[k].name)
 	}
-	text := func(s string) []byte { return appendString(nil, []byte(s)) }
+	text := func(s string) []byte { return jsontext.AppendString(nil, []byte(s)) }
 	t.names = nil
 	var mysqlTypes, sqlTypes []byte
 	for i := range t.columns {
@@ -66,7 +67,7 @@ func (t *table) appendRow(b []byte, r, other *row) []byte {
 		if r.null[i] {
 			b = append(b, "null"...)
 		} else {
-			b = appendString(b, r.text(i))
+			b = jsontext.AppendString(b, r.text(i))
 		}
 	}
 	return append(b, '}')
@@ -89,7 +90,7 @@ func (t *table) key(r *row) []byte {
 		case t.columns[i].kind == kindInt:
 			b = append(b, r.text(i)...)
 		default:
-			b = appendString(b, r.text(i))
+			b = jsontext.AppendString(b, r.text(i))
 		}
 	}
 	return append(b, '}')
@@ -120,7 +121,7 @@ func (t *table) record(typ string, r, old *row, o origin) *kgo.Record {
 	b = strconv.AppendInt(append(b, `,"es":`...), o.es, 10)
 	b = strconv.AppendInt(append(b, `,"ts":`...), o.ts, 10)
 	b = strconv.AppendInt(append(b, `,"id":`...), int64(o.id), 10)
-	b = append(append(b, `,"gtid":`...), appendString(nil, []byte(o.gtid))...)
+	b = append(append(b, `,"gtid":`...), jsontext.AppendString(nil, []byte(o.gtid))...)
 	rec := &kgo.Record{Topic: t.topic, Key: t.key(r), Value: append(b, '}')}
 	if rec.Key == nil {
 		rec.Partition = positions.Spread(r.buf)

@@ -8,7 +8,6 @@ import (
 	"math"
 	"net/netip"
 	"strconv"
-	"unicode/utf8"
 )
 
 // row holds the values of a row as text, one after the other.
@@ -297,42 +296,4 @@ func appendCopied(b []byte, c *column, s []byte) ([]byte, error) {
 		return appendJSONText(b, s)
 	}
 	return append(b, s...), nil
-}
-
-// appendString appends a JSON string; bytes that are not UTF-8 become U+FFFD.
-func appendString(b, s []byte) []byte {
-	b = append(b, '"')
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
-		}
-		if c >= utf8.RuneSelf {
-			r, n := utf8.DecodeRune(s[i:])
-			if r != utf8.RuneError || n > 1 {
-				i += n
-				continue
-			}
-			b = append(append(b, s[from:i]...), `\ufffd`...)
-		} else {
-			b = append(b, s[from:i]...)
-			switch c {
-			case '"', '\\':
-				b = append(b, '\\', c)
-			case '\n':
-				b = append(b, '\\', 'n')
-			case '\r':
-				b = append(b, '\\', 'r')
-			case '\t':
-				b = append(b, '\\', 't')
-			default:
-				b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-			}
-		}
-		i++
-		from = i
-	}
-	return append(append(b, s[from:]...), '"')
 }

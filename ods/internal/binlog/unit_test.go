@@ -1,12 +1,10 @@
 package binlog
 
 import (
-	"encoding/json"
 	"math"
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -162,21 +160,6 @@ func TestConfig(t *testing.T) {
 	if got := c.topic("shop", "größe t"); got != "ods_shop_gr__e_t" {
 		t.Error(got)
 	}
-}
-
-func FuzzString(f *testing.F) {
-	for _, s := range []string{"", "a\"\\\n\t\r\x00\x1f", "grüße 😀", "\xff\xfe", "\xed\xa0\x80", "\ufffd", "\u2028"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		var got string
-		if err := json.Unmarshal(appendString(nil, []byte(s)), &got); err != nil {
-			t.Fatal(err)
-		}
-		if utf8.ValidString(s) && got != s {
-			t.Errorf("%q became %q", s, got)
-		}
-	})
 }
 
 func BenchmarkRecord(b *testing.B) {
