@@ -3,6 +3,7 @@ package sqlcase
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -123,8 +124,11 @@ func filter(rows []tuple, c condition) []tuple {
 type generator struct {
 	*rand.Rand
 	tables []expression // SELECTs of all columns
-	events expression   // of table a, which has event time ts
+	events []tuple      // of table a, which has event time ts
 	times  []int64      // of events' rows, in seconds
+	others []tuple      // of table e, also with event time
+	later  []int64
+	dims   []tuple // of table d, for lookups
 }
 
 // where adds a random condition, or none, over the only relation q.
@@ -143,7 +147,15 @@ func (g *generator) make(depth int) expression {
 		return expression{"SELECT id, k, n, x FROM " + e.as("q") + w, rows}
 	}
 	sub := func() expression { return g.make(depth - 1 - g.IntN(2)) }
-	switch g.IntN(11) {
+	switch g.IntN(16) {
+	case 11, 12:
+		return g.dedup()
+	case 13:
+		return g.interval()
+	case 14:
+		return g.lookup()
+	case 15:
+		return g.grouping(sub())
 	case 0:
 		return g.project(sub())
 	case 1, 2:
@@ -424,7 +436,7 @@ func (g *generator) window() expression {
 		}
 		at[k] = append(at[k], e.tuple)
 	}
-	for i, t := range g.events.rows {
+	for i, t := range g.events {
 		s := g.times[i]
 		if hop {
 			add(event{t, s / 30})
@@ -445,6 +457,196 @@ func (g *generator) window() expression {
 		out.rows = append(out.rows, tuple{ptr(int64(len(ids))), rs[0].k, extreme(rs, nn, more), s})
 	}
 	return out
+}
+
+// dedup keeps the first or last row of every k, by event time or as they come; of equal times the first stays first and the last last.
+func (g *generator) dedup() expression {
+	last, event := g.IntN(2) == 0, g.IntN(2) == 0
+	by := "pt"
+	if event {
+		by = "ts"
+	}
+	if last {
+		by += " DESC"
+	}
+	best := map[string]int{}
+	for i, t := range g.events {
+		k := show(t.k, word)
+		j, ok := best[k]
+		at, was := int64(i), int64(j)
+		if event {
+			at, was = g.times[i], g.times[j]
+		}
+		if !ok || last && at >= was || !last && at < was {
+			best[k] = i
+		}
+	}
+	out := expression{sql: "SELECT id, k, n, x FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY " + by + ") AS rn FROM a) WHERE rn = 1"}
+	for _, i := range best {
+		out.rows = append(out.rows, g.events[i])
+	}
+	return out
+}
+
+// interval joins a and e in a span of time.
+func (g *generator) interval() expression {
+	kind := g.IntN(4)
+	below, above := g.Int64N(60), g.Int64N(60)
+	out := expression{sql: fmt.Sprintf("SELECT l.id, r.k, l.n, r.x FROM a l %s JOIN e r ON l.k = r.k AND r.ts BETWEEN l.ts - INTERVAL '%d' SECOND AND l.ts + INTERVAL '%d' SECOND",
+		[]string{"INNER", "LEFT", "RIGHT", "FULL"}[kind], below, above)}
+	further := g.IntN(2) == 0
+	if further {
+		out.sql += " AND l.n >= r.n"
+	}
+	matched := make([]bool, len(g.others))
+	for i, l := range g.events {
+		hit := false
+		for j, r := range g.others {
+			d := g.later[j] - g.times[i]
+			if same(l.k, r.k) == yes && d >= -below && d <= above && (!further || l.n != nil && r.n != nil && *l.n >= *r.n) {
+				hit, matched[j] = true, true
+				out.rows = append(out.rows, tuple{l.id, r.k, l.n, r.x})
+			}
+		}
+		if !hit && (kind == 1 || kind == 3) {
+			out.rows = append(out.rows, tuple{id: l.id, n: l.n})
+		}
+	}
+	for j, r := range g.others {
+		if !matched[j] && kind >= 2 {
+			out.rows = append(out.rows, tuple{k: r.k, x: r.x})
+		}
+	}
+	return out
+}
+
+// lookup enriches a from d.
+func (g *generator) lookup() expression {
+	left := g.IntN(2) == 0
+	out := expression{sql: "SELECT l.id, r.k, l.n, r.x FROM a l JOIN d FOR SYSTEM_TIME AS OF l.pt AS r ON l.id = r.id AND r.n > 1"}
+	if left {
+		out.sql = strings.Replace(out.sql, " JOIN", " LEFT JOIN", 1)
+	}
+	for _, l := range g.events {
+		hit := false
+		for _, r := range g.dims {
+			if min(same(l.id, r.id), compare(r.n, 1, more)) == yes {
+				hit = true
+				out.rows = append(out.rows, tuple{l.id, r.k, l.n, r.x})
+			}
+		}
+		if !hit && left {
+			out.rows = append(out.rows, tuple{id: l.id, n: l.n})
+		}
+	}
+	return out
+}
+
+// grouping groups by two columns and counts distinct values of two others.
+func (g *generator) grouping(e expression) expression {
+	w, rows := g.where("q", e.rows)
+	out := expression{sql: "SELECT COUNT(DISTINCT id) * 10 + COUNT(DISTINCT x) AS id, k, n, CAST(SUM(DISTINCT x) AS DECIMAL(10, 2)) AS x FROM " + e.as("q") + w + " GROUP BY k, n"}
+	for _, rs := range groups(rows, func(t tuple) string { return show(t.k, word) + "/" + show(t.n, number) }) {
+		ids, xs := map[int64]bool{}, map[int64]bool{}
+		r := tuple{k: rs[0].k, n: rs[0].n}
+		for _, t := range rs {
+			if t.id != nil {
+				ids[*t.id] = true
+			}
+			if t.x != nil && !xs[*t.x] {
+				xs[*t.x] = true
+				if r.x == nil {
+					r.x = new(int64)
+				}
+				*r.x += *t.x
+			}
+		}
+		r.id = ptr(int64(len(ids)*10 + len(xs)))
+		out.rows = append(out.rows, r)
+	}
+	return out
+}
+
+// into makes the statements that write a random expression, into tables with keys where it has some, and what they leave.
+func (g *generator) into(c *Case, depth int) {
+	sub := func() expression { return g.make(depth) }
+	create := func(name, key string) string {
+		if key != "" {
+			key = ", PRIMARY KEY (" + key + ") NOT ENFORCED"
+		}
+		return "CREATE TABLE " + name + " (id BIGINT, k STRING, n INT, x DECIMAL(10, 2)" + key + ") WITH ('connector' = 'collect');\n"
+	}
+	insert := func(name, key, sql string, rows []tuple) {
+		c.SQL += create(name, key) + "INSERT INTO " + name + " " + sql + ";\n"
+		c.Out[name] = lines(rows)
+	}
+	known := func(rows []tuple) []tuple {
+		return filter(rows, condition{eval: func(t tuple) truth { return yes - unknownIf(t.k == nil) }})
+	}
+	keyed := func() expression { // by k
+		for {
+			if e := g.byKey(sub()); strings.HasSuffix(e.sql, " GROUP BY k") || strings.Contains(e.sql, " GROUP BY k HAVING") {
+				return e
+			}
+		}
+	}
+	switch g.IntN(9) {
+	case 0, 1, 2:
+		e := sub()
+		insert("o", "", e.sql, e.rows)
+	case 3:
+		e := keyed()
+		for i := range e.rows {
+			if e.rows[i].k == nil {
+				e.rows[i].k = ptr("-")
+			}
+		}
+		insert("o", "k", "SELECT id, COALESCE(k, '-'), n, x FROM "+e.as("q"), e.rows)
+	case 4:
+		e := keyed()
+		cond := conditions[g.IntN(len(conditions))]
+		insert("o", "k", "SELECT * FROM "+e.as("q")+" WHERE k IS NOT NULL AND "+fmt.Sprintf(cond.sql, "q"), known(filter(e.rows, cond)))
+	case 5:
+		for {
+			e := g.top(sub())
+			if strings.Contains(e.sql, "CAST(rn AS INT)") {
+				insert("o", "k, n", "SELECT * FROM "+e.as("q")+" WHERE k IS NOT NULL", known(e.rows))
+				return
+			}
+		}
+	case 6:
+		e := g.byID(sub())
+		insert("o", "id", "SELECT * FROM "+e.as("q")+" WHERE id IS NOT NULL", filter(e.rows, condition{eval: func(t tuple) truth { return yes - unknownIf(t.id == nil) }}))
+	case 7:
+		l, r := keyed(), keyed()
+		out := expression{sql: "SELECT l.id, l.k, r.n, r.x FROM " + l.as("l") + " LEFT JOIN " + r.as("r") + " ON l.k = r.k WHERE l.k IS NOT NULL"}
+		for _, a := range known(l.rows) {
+			t := tuple{id: a.id, k: a.k}
+			for _, b := range r.rows {
+				if same(a.k, b.k) == yes {
+					t.n, t.x = b.n, b.x
+				}
+			}
+			out.rows = append(out.rows, t)
+		}
+		insert("o", "k", out.sql, out.rows)
+	case 8:
+		v := sub()
+		c.SQL += "CREATE VIEW v AS " + v.sql + ";\n"
+		v.sql = "SELECT * FROM v"
+		insert("o", "", v.sql, v.rows)
+		e := g.byKey(v)
+		insert("p", "", e.sql, e.rows)
+		e = g.join(v, expression{"SELECT id, k, n, x FROM c", g.tables[2].rows})
+		insert("q", "", e.sql, e.rows)
+	}
+}
+
+func unknownIf(b bool) truth {
+	if b {
+		return unknown
+	}
+	return no
 }
 
 // lines prints rows sorted.
@@ -474,7 +676,10 @@ func (g *generator) random() tuple {
 
 // inputs makes a random case's tables: a of inserts with event time, b of inserts in two splits, c of changes.
 func (g *generator) inputs(c *Case) {
-	c.SQL = `CREATE TABLE a (id BIGINT, k STRING, n INT, x DECIMAL(10, 2), ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'values');
+	c.SQL = `CREATE TABLE a (id BIGINT, k STRING, n INT, x DECIMAL(10, 2), ts TIMESTAMP(3), pt AS PROCTIME(), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'values');
+CREATE TABLE e (id BIGINT, k STRING, n INT, x DECIMAL(10, 2), ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'values');
+CREATE TABLE d (id BIGINT, k STRING, n INT, x DECIMAL(10, 2)) WITH ('connector' = 'values');
+CREATE TABLE u (id BIGINT, k STRING, n INT, x DECIMAL(10, 2), PRIMARY KEY (id) NOT ENFORCED) WITH ('connector' = 'values', 'mode' = 'upsert');
 CREATE TABLE b (id BIGINT, k STRING, n INT, x DECIMAL(10, 2)) WITH ('connector' = 'values');
 CREATE TABLE c (id BIGINT, k STRING, n INT, x DECIMAL(10, 2)) WITH ('connector' = 'values', 'mode' = 'all');
 `
@@ -506,6 +711,36 @@ CREATE TABLE c (id BIGINT, k STRING, n INT, x DECIMAL(10, 2)) WITH ('connector' 
 			c.In["c"] = append(c.In["c"], "+U"+ch[i].String())
 		}
 	}
-	g.events = expression{"SELECT id, k, n, x FROM a", a}
-	g.tables = []expression{g.events, {"SELECT id, k, n, x FROM b", b}, {"SELECT id, k, n, x FROM c", ch}, {"SELECT id, k, n, x FROM c", ch}}
+	for range 8 {
+		t, s := g.random(), g.Int64N(300)
+		g.others, g.later = append(g.others, t), append(g.later, s)
+		c.In["e"] = append(c.In["e"], fmt.Sprintf("+I%s, 1970-01-01T00:%02d:%02d]", strings.TrimSuffix(t.String(), "]"), s/60, s%60))
+	}
+	for range 5 {
+		g.dims = append(g.dims, g.random())
+		c.In["d"] = append(c.In["d"], "+I"+g.dims[len(g.dims)-1].String())
+	}
+	u := map[int64]tuple{}
+	for range 12 {
+		t := g.random()
+		t.id = ptr(g.Int64N(5))
+		kind := "+U"
+		if _, ok := u[*t.id]; !ok {
+			kind = "+I"
+		}
+		if g.IntN(4) == 0 {
+			kind = "-D"
+			delete(u, *t.id)
+		} else {
+			u[*t.id] = t
+		}
+		split := fmt.Sprintf("u/%d", *t.id%2)
+		c.In[split] = append(c.In[split], kind+t.String())
+	}
+	c.In["u/0"] = append(c.In["u/0"], "-D[99, NULL, NULL, NULL]") // a key that was never there
+	g.events = a
+	g.tables = []expression{
+		{"SELECT id, k, n, x FROM a", a}, {"SELECT id, k, n, x FROM b", b}, {"SELECT id, k, n, x FROM c", ch}, {"SELECT id, k, n, x FROM c", ch},
+		{"SELECT id, k, n, x FROM u", slices.Collect(maps.Values(u))},
+	}
 }

@@ -3,35 +3,53 @@ package sqlcase
 import (
 	"flag"
 	"math/rand/v2"
+	"strings"
 	"testing"
+
+	"github.com/freshet-dw/freshet/pkg/sql/optimize"
 )
 
 var (
-	seeds = flag.Uint64("seeds", 60, "random queries that TestRandom runs")
+	seeds = flag.Uint64("seeds", 40, "random queries that TestRandom runs")
 	first = flag.Uint64("seed", 0, "the first of them")
 )
 
-// TestRandom runs random queries in all ways and compares with the oracle.
+// TestRandom runs random queries in all ways, also without the optimizer's rules, and compares with the oracle.
 func TestRandom(t *testing.T) {
 	for seed := *first; seed < *first+*seeds; seed++ {
 		g := &generator{Rand: rand.New(rand.NewPCG(seed, 7))}
 		c := &Case{}
 		g.inputs(c)
-		e := g.make(1 + g.IntN(3))
-		if len(e.rows) > 2000 {
+		c.Out = map[string][]string{}
+		g.into(c, g.IntN(4))
+		if len(c.Out["o"]) > 2000 {
 			continue
 		}
-		c.Query = e.sql
-		c.Out = map[string][]string{"o": lines(e.rows)}
-		for _, w := range ways(c) {
+		for _, w := range append(ways(c), unoptimized(g, c)...) {
 			got, err := run(c, w)
 			if err != nil {
-				t.Fatalf("seed %d, %s: %v\n%s", seed, w.name, err, c.Query)
+				t.Fatalf("seed %d, %s: %v\n%s", seed, w.name, err, c.SQL)
 			}
 			check(t, c, w, got)
 			if t.Failed() {
-				t.Fatalf("seed %d, %s\n%s\n%v", seed, w.name, c.Query, c.In)
+				t.Fatalf("seed %d, %s\n%s\n%v", seed, w.name, c.SQL, c.In)
 			}
 		}
 	}
+}
+
+// unoptimized are ways to run a case with plans that lack some rules, or all that can be spared.
+func unoptimized(g *generator, c *Case) []way {
+	var ids []string
+	for _, r := range optimize.Rules() {
+		if !r.Needed {
+			ids = append(ids, r.ID)
+		}
+	}
+	all := ways(c)
+	straight, crashing := all[0], all[3]
+	straight.name, straight.skip = "without any rule", strings.Join(ids, ",")
+	crashing.skip = ids[g.IntN(len(ids))]
+	crashing.name = "without " + crashing.skip
+	return []way{straight, crashing}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/sql"
 	"github.com/freshet-dw/freshet/pkg/sql/bind"
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
+	"github.com/freshet-dw/freshet/pkg/sql/optimize"
 	"github.com/freshet-dw/freshet/pkg/sql/parse"
 )
 
@@ -34,6 +35,7 @@ type way struct {
 	crash   func(step string) bool
 	stop    int // commits after which a leg but the last stops; 0: never
 	legs    int
+	skip    string // optimizer rules left out, separated by commas
 }
 
 func constant[T any](v T) func() T { return func() T { return v } }
@@ -149,7 +151,7 @@ func run(c *Case, w way) (*world, error) {
 
 // start runs the job once and tells whether it came to its end.
 func start(world *world, set *connector.Set, text string, w way, leg int, clock func() time.Time) (final bool, err error) {
-	script, err := sql.Compile("case.sql", text, sql.Options{Describer: set})
+	script, err := sql.Compile("case.sql", text, sql.Options{Describer: set, Settings: map[string]string{optimize.SkipSetting: w.skip}})
 	if err != nil {
 		return false, err
 	}
