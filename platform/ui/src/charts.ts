@@ -56,7 +56,7 @@ export class Trend {
         boundaryGap: false,
         axisLine: { lineStyle: { color: "rgba(130,160,220,.18)" } },
         axisTick: { show: false },
-        axisLabel: { color: muted, fontFamily: font, fontSize: 12, interval: (i: number) => i % 10 === 9, hideOverlap: true },
+        axisLabel: { color: muted, fontFamily: font, fontSize: 12, interval: (i: number) => (last - i) % (last > 40 ? 10 : last > 20 ? 5 : 2) === 0, hideOverlap: true },
       },
       yAxis: {
         type: "value",

@@ -13,7 +13,6 @@ const words = {
   conversion: ["Conversion", "转化率"],
   buyers: ["buyers", "支付用户"],
   trend: ["GMV per minute", "每分钟成交额"],
-  lastHour: ["last 60 minutes", "最近 60 分钟"],
   provinces: ["GMV by province", "各省成交额"],
   top: ["Top products", "热销商品"],
   hour: ["hour of", "时段"],

@@ -29,7 +29,7 @@ export const layout = (): string => `
   ${kpi("views", "views", `<b data-n="viewsRate">–</b> ${word("perSecond")}`, `<div class="spark"></div>`)}
   ${kpi("conversion", "conversion", `<b data-n="buyers">–</b> ${word("buyers")}`, `<svg class="ring" viewBox="0 0 36 36" aria-hidden="true"><circle cx="18" cy="18" r="15.5"/><circle class="arc" cx="18" cy="18" r="15.5" pathLength="100"/></svg>`)}
   ${panel("provinces", "provinces", `<div class="body"></div>`)}
-  ${panel("trend", "trend", `<div class="body"></div>`, word("lastHour"))}
+  ${panel("trend", "trend", `<div class="body"></div>`, "")}
   ${panel("top", "top", `<div class="body"></div>`, `<span id="hour"></span>`)}
   ${panel("funnel", "funnel", `<div class="body"></div>`)}
   ${panel("traffic", "traffic", `<div class="body"><div class="donut"><div class="chart"></div><div class="middle"><b data-n="trafficTotal">–</b>${word("all", "small")}</div></div><ul></ul></div>`)}

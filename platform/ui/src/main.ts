@@ -26,6 +26,8 @@ const days = new Days(body("days"));
 const provinces = new Ranking(body("provinces"), (n) => "¥" + short(n), 12, 33);
 const top = new Ranking(body("top"), (n) => "¥" + short(n), 10, 33);
 
+const rough = (n: number): string => short(Math.round(n));
+
 let last: Snapshot | undefined;
 let skew = 0; // the server's clock less ours
 const sources = new Map<string, Source>();
@@ -51,11 +53,11 @@ function show(s: Snapshot): void {
   count(number("conversion"), Math.min(100, conversion), (n) => n.toFixed(2) + "%");
   count(number("buyers"), s.trade.buyers, integer);
   find<SVGElement>(".conversion .arc").style.strokeDasharray = `${Math.min(100, conversion)} 100`;
-  find(".orders .spark").innerHTML = spark(minutes.slice(0, -1).map((m) => m.orders));
+  find(".orders .spark").innerHTML = spark(begun(minutes).slice(0, -1).map((m) => m.orders));
   const ods = (s.road.layers ?? []).find((l) => l.name === "ods");
   find(".views .spark").innerHTML = spark(ods?.rates ?? []);
 
-  trend.show(minutes, s.zone);
+  trend.show(begun(minutes), s.zone);
   provinces.show((s.gmv.provinces ?? []).map((p) => ({ key: p.name, name: p.name, note: integer(p.orders), value: p.gmv })));
   top.show((s.top.products ?? []).map((p) => ({ key: p.id, name: p.name || `#${p.id}`, note: p.category, value: p.gmv })));
   find("#hour").textContent = s.top.hour ? `${s.top.hour.slice(11)}:00 – ${s.top.hour.slice(11)}:59 UTC` : "";
@@ -64,9 +66,9 @@ function show(s: Snapshot): void {
   traffic(s);
   days.show(fortnight(s));
 
-  count(number("lag"), s.road.lag, short);
-  count(number("dead"), s.road.dead_letters, short);
-  count(number("misses"), s.road.join_misses, short);
+  count(number("lag"), s.road.lag, rough);
+  count(number("dead"), s.road.dead_letters, rough);
+  count(number("misses"), s.road.join_misses, rough);
   number("jobs").innerHTML = s.jobs.running + s.jobs.down > 0 ? `${s.jobs.running}<small> / ${s.jobs.running + s.jobs.down}</small>` : "–";
   find('[data-stat="jobs"]').classList.toggle("bad", s.jobs.down > 0);
   find('[data-stat="lag"]').classList.toggle("warn", s.road.lag > 50_000);
@@ -81,6 +83,12 @@ function show(s: Snapshot): void {
   ];
   for (const [tile, source] of is) sources.set(tile, source);
   mark();
+}
+
+/** Leaves out the minutes before the first turnover, so that a warehouse that has just started fills the chart; a quarter of an hour at least. */
+function begun<M extends { gmv: number }>(minutes: M[]): M[] {
+  const first = minutes.findIndex((m) => m.gmv > 0);
+  return minutes.slice(first < 0 ? -15 : Math.max(0, Math.min(first - 1, minutes.length - 15)));
 }
 
 /** Greys the tiles whose store does not answer, with the age of what they show. */
@@ -99,7 +107,7 @@ function station(l: Layer): void {
   const [value, unit] = delay(l.delay_ms);
   find(`[data-layer="${l.name}"] .delay .value`).textContent = !l.known ? "–" : l.idle ? t("idle") : value;
   find(`[data-layer="${l.name}"] .delay .unit`).textContent = !l.known || l.idle ? "" : unit;
-  count(find(`[data-layer="${l.name}"] .rate`), l.rate, short);
+  count(find(`[data-layer="${l.name}"] .rate`), l.rate, rough);
   find(`[data-layer="${l.name}"] .spark`).innerHTML = spark(l.rates ?? []);
 }
 
@@ -133,7 +141,7 @@ function traffic(s: Snapshot): void {
     colour: lineColours[i % lineColours.length]!,
   }));
   donut.show(lines);
-  count(number("trafficTotal"), s.traffic.views, short);
+  count(number("trafficTotal"), s.traffic.views, rough);
   const list = find(".traffic ul");
   if (list.childElementCount !== lines.length) list.innerHTML = lines.map(() => `<li><i></i><span></span><b></b><em></em></li>`).join("");
   lines.forEach((l, i) => {
@@ -141,7 +149,7 @@ function traffic(s: Snapshot): void {
     (li.querySelector("i") as HTMLElement).style.background = l.colour;
     li.querySelector("span")!.textContent = l.name;
     li.querySelector("b")!.textContent = percent(l.views, s.traffic.views);
-    count(li.querySelector("em")!, l.views, short);
+    count(li.querySelector("em")!, l.views, rough);
   });
 }
 

@@ -123,7 +123,7 @@ CREATE TABLE ch_traffic_wide (
 ) WITH (
   'connector' = 'clickhouse',
   'table-name' = 'dm_traffic_wide',
-  'table.order-by' = 'line, event_time'
+  'table.order-by' = 'assumeNotNull(line), assumeNotNull(event_time)'
 );
 
 CREATE TABLE lake_traffic_wide (
