@@ -53,3 +53,24 @@ func unoptimized(g *generator, c *Case) []way {
 	crashing.name = "without " + crashing.skip
 	return []way{straight, crashing}
 }
+
+// TestRandomLateRows runs windows over input whose epochs are given, so that it is known which rows are late.
+func TestRandomLateRows(t *testing.T) {
+	for seed := *first; seed < *first+*seeds; seed++ {
+		g := &generator{Rand: rand.New(rand.NewPCG(seed, 11))}
+		c := g.late()
+		for _, w := range ways(c) {
+			if w.batch {
+				continue // nothing is late in one epoch
+			}
+			got, err := run(c, w)
+			if err != nil {
+				t.Fatalf("seed %d, %s: %v\n%s", seed, w.name, err, c.Query)
+			}
+			check(t, c, w, got)
+			if t.Failed() {
+				t.Fatalf("seed %d, %s\n%s\n%v", seed, w.name, c.Query, c.In)
+			}
+		}
+	}
+}
