@@ -12,7 +12,7 @@ import (
 func TestServer(t *testing.T) {
 	server := mariadb.Start(t)
 	for name, test := range map[string]func(*fixture){
-		"types": testTypes, "changes": testChanges, "crashes": testCrashes, "alter": testAlter, "large": testLarge, "charsets": testCharsets,
+		"types": testTypes, "changes": testChanges, "crashes": testCrashes, "cut": testCut, "alter": testAlter, "large": testLarge, "charsets": testCharsets,
 	} {
 		t.Run(name, func(t *testing.T) { test(newFixture(t, server)) })
 	}

@@ -8,6 +8,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // testCrashes kills the reader at random moments while writers work, from the copy on. Each row has a version that grows by one with each change:
@@ -147,4 +150,32 @@ func (f *fixture) chains() {
 	if bad > 0 {
 		f.Fatalf("%d changes were lost or repeated", bad)
 	}
+}
+
+// testCut has commits refused in the middle of a large transaction: what was committed of it does not come again.
+func testCut(f *fixture) {
+	f.exec("CREATE TABLE t (id INT PRIMARY KEY, ver INT)", "INSERT INTO t SELECT seq, 0 FROM seq_1_to_1000")
+	f.c.Batch = 100
+	f.start()
+	f.count("t", 1000)
+	var calls, refused atomic.Int64
+	f.cluster.ControlKey(int16(kmsg.EndTxn), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		f.cluster.KeepControl()
+		if n := calls.Add(1); n%4 != 0 || n > 16 {
+			return nil, nil, false
+		}
+		refused.Add(1)
+		resp := req.ResponseKind().(*kmsg.EndTxnResponse)
+		resp.ErrorCode = kerr.InvalidTxnState.Code
+		return resp, nil, true
+	})
+	f.exec("UPDATE t SET ver=ver+1", "UPDATE t SET ver=ver+1 WHERE id<=700")
+	f.until("all changes", func() bool { return len(f.messages["t"]) >= 2700 })
+	f.quiet()
+	f.count("t", 2700)
+	if refused.Load() < 3 {
+		f.Errorf("%d commits were refused", refused.Load())
+	}
+	f.chains()
+	f.same("t")
 }
