@@ -36,7 +36,7 @@ const (
 
 // column is a field of the message as the quick path needs it.
 type column struct {
-	name, jsonName string
+	name, jsonName string // the spellings that mean this field
 	form           form
 	narrow, signed bool // of integers: 32 bits; negative values allowed
 	explicit       bool // written even when zero
@@ -88,6 +88,11 @@ func compile(s *schema) *layout {
 	}
 	for i, c := range l.columns { // the JSON spelling wins where one field's name is another's JSON name
 		l.names[c.jsonName] = i
+	}
+	for i := range l.columns {
+		if c := &l.columns[i]; l.names[c.name] != i {
+			c.name = c.jsonName
+		}
 	}
 	return l
 }
@@ -319,7 +324,7 @@ func (e *encoder) object(data []byte, i int) (int, bool) {
 func (e *encoder) name(rest []byte, last int) (int, int) {
 	if col := e.follows[last]; col < len(e.layout.columns) {
 		c := &e.layout.columns[col]
-		if n := len(c.name); len(rest) > n && rest[n] == '"' && string(rest[:n]) == c.name && c.name == c.jsonName {
+		if n := len(c.name); len(rest) > n && rest[n] == '"' && string(rest[:n]) == c.name {
 			return col, n + 1
 		}
 		if n := len(c.jsonName); len(rest) > n && rest[n] == '"' && string(rest[:n]) == c.jsonName {

@@ -56,7 +56,7 @@ var plainEvents = []string{
 	`{"key":"k","d":-0,"f":0,"i32":0,"someName":"x","otherWord":"y"}`,
 	`{"key":"k","other":"a\"b\\c\/d\b\f\n\r\t\u0041\u4e2d中文","b":null}`,
 	`{"key":"\u0000"}`, `{"key":"\ud83d\ude00x"}`,
-	`{"key":"k","received":"99"}`,
+	`{"key":"k","received":"99"}`, `{"key":"k","taken":"a","kept":"b"}`, `{"key":"k","stolen":"a","kept":"b"}`,
 }
 
 // oddEvents go the library's way, or are wrong.
@@ -68,7 +68,7 @@ var oddEvents = []string{
 	`{"key":"k","raw":"AAEC"}`, `{"key":"k","color":1}`, `{"key":"k","color":"GREEN"}`, `{"key":"k","list":["a","b"]}`, `{"key":"k","by":{"a":1}}`,
 	`{"key":"k","inner":{"key":"l"}}`, `{"key":"k","left":"a"}`, `{"key":"k","left":"a","right":1}`, `{"key":"k","other":"\ud83d"}`, `{"key":"k","other":"\ud83d\ud83d"}`, `{"key":"k","other":"\ude00\ud83d"}`, `{"key":"k","other":"\ud83d\ude0"}`, `{"key":"k","other":"\ud83dx"}`,
 	`{"k\u0065y":"k"}`, "{\"key\":\"a\nb\"}", "{\"key\":\"\xff\"}", `{"key":"k"`, `{"key":"k",}`, `{"key":"k"}}`, `{"key" "k"}`, `{"key":"k" "b":true}`, `null`, `"k"`, `7`,
-	`{"key":"\x"}`, `{"key":"\u12`, `{"key":"k`, `{`, `{"`, ``,
+	`{"key":"k","stolen":"a","taken":"b"}`, `{"key":"\x"}`, `{"key":"\u12`, `{"key":"k`, `{`, `{"`, ``,
 }
 
 func TestPlainEventsGoTheQuickWay(t *testing.T) {
