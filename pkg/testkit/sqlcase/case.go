@@ -13,6 +13,7 @@
 //	-- out o --      the rows that are left in o: "[a, 1]", in any order
 //	-- batch o --    the same for the run of one epoch, where it differs (late rows)
 //	-- log o --      optional: the changelog of the straight run, exactly
+//	-- error --      in place of rows: what the error with which every run ends must say
 //
 // Lines that start with # are comments. A section without rows must still be named to be compared.
 //
@@ -34,6 +35,7 @@ type Case struct {
 	// In is the text of the rows by table and split; Out, Batch and Log are rows by sink.
 	In              map[string][]string
 	Out, Batch, Log map[string][]string
+	Error           string
 }
 
 // Parse reads the cases of a file's text.
@@ -92,7 +94,7 @@ func (c *Case) open(section, name string) error {
 		c.In, c.Out, c.Batch, c.Log = map[string][]string{}, map[string][]string{}, map[string][]string{}, map[string][]string{}
 	}
 	switch section {
-	case "sql", "query":
+	case "sql", "query", "error":
 	case "in":
 		if base, _, ok := strings.Cut(name, "/"); ok {
 			delete(c.In, base) // the file's rows, of a single split
@@ -116,6 +118,8 @@ func (c *Case) add(section, name, line string) error {
 		c.SQL += line + "\n"
 	case "query":
 		c.Query += line + "\n"
+	case "error":
+		c.Error += line
 	case "in":
 		c.In[name] = append(c.In[name], line)
 	case "out":

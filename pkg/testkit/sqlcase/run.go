@@ -84,6 +84,12 @@ func Run(t *testing.T, c *Case) {
 		t.Run(w.name, func(t *testing.T) {
 			t.Helper()
 			got, err := run(c, w)
+			if c.Error != "" {
+				if err == nil || !strings.Contains(err.Error(), c.Error) {
+					t.Fatalf("the job ends with %v, want an error with %q", err, c.Error)
+				}
+				return
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
