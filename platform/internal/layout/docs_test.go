@@ -126,6 +126,9 @@ func TestDocsNameWhatExists(t *testing.T) {
 		for _, l := range brokenLinks(page, text, all) {
 			t.Errorf("%s links to %s, which does not exist", page, l)
 		}
+		if strings.HasPrefix(page, "docs/reference/") {
+			continue // generated: its paths are values, relative to a warehouse directory
+		}
 		for _, p := range brokenPaths(text) {
 			t.Errorf("%s names %s, which does not exist", page, p)
 		}
