@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/freshet-dw/freshet/pkg/kafka"
 	"github.com/freshet-dw/freshet/platform/internal/shop"
 	"github.com/freshet-dw/freshet/platform/internal/shop/account"
 )
@@ -58,7 +61,7 @@ func (l testLog) Write(p []byte) (int, error) {
 }
 
 // simulator prepares the shop and waits until its dimensions are in the warehouse: from then on every look-up has one right answer.
-func simulator(t *testing.T, w *warehouse, n size, seed uint64) *shop.Simulator {
+func simulator(t *testing.T, w *warehouse, n size, seed uint64, pause time.Duration) *shop.Simulator {
 	t.Helper()
 	mysql, err := w.addr.MySQLConfig()
 	if err != nil {
@@ -66,7 +69,7 @@ func simulator(t *testing.T, w *warehouse, n size, seed uint64) *shop.Simulator 
 	}
 	mysql.Addr = w.mysql.addr()
 	sim, err := shop.New(shop.Config{
-		MySQL: mysql, Collector: "http://" + w.collector.addr(), NginxLog: w.addr.NginxLog, Seed: seed, TotalOrders: n.orders, TotalViews: n.views, Devices: int(n.views / 4), Faults: true,
+		MySQL: mysql, Collector: "http://" + w.collector.addr(), NginxLog: w.addr.NginxLog, Seed: seed, TotalOrders: n.orders, TotalViews: n.views, Devices: int(n.views / 4), Faults: true, Pause: pause,
 		Log: slog.New(slog.NewTextHandler(testLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
@@ -121,7 +124,7 @@ func finish(t *testing.T, w *warehouse, e account.Expected, n size, started time
 func TestEndToEnd(t *testing.T) {
 	n, seed := sizes(t), seed(t)
 	w := startWarehouse(t, program(t))
-	sim := simulator(t, w, n, seed)
+	sim := simulator(t, w, n, seed, 0)
 	broken, err := Break(t.Context(), w.addr, 5)
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +142,8 @@ func TestEndToEnd(t *testing.T) {
 func TestEndToEndKill(t *testing.T) {
 	n, seed := sizes(t), seed(t)
 	w := startWarehouse(t, program(t))
-	sim := simulator(t, w, n, seed)
+	// Slow enough that kills come while things flow: ten orders' steps are a transaction, some hundred views a batch.
+	sim := simulator(t, w, n, seed, min(15*time.Second*10/time.Duration(n.orders), 100*time.Millisecond))
 	rng := rand.New(rand.NewPCG(seed, 0))
 	moments := make([]float64, 3)
 	for i := range moments {
@@ -151,6 +155,11 @@ func TestEndToEndKill(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() { done <- sim.Run(ctx) }()
+	// A table of which nothing was committed before a kill is rightly copied after it, with its newest rows instead of all changes. So the first kill waits
+	// until every table has been seen.
+	if err := flowing(ctx, w.addr, sim.Account().Expect().Rows); err != nil {
+		t.Fatal(err)
+	}
 	for i, moment := range moments {
 		// A random while after the share of the work is done, so that it does not always hit the end of a batch.
 		if err := reach(sim, n, moment, done); err != nil {
@@ -171,6 +180,21 @@ func TestEndToEndKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	finish(t, w, sim.Account().Expect(), n, started)
+}
+
+// flowing returns when the change topic of each table has committed records.
+func flowing(ctx context.Context, a Addresses, tables map[string]int64) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for table := range tables {
+		for seen := false; !seen; {
+			err := readTopics(ctx, kafka.Config{Brokers: a.Kafka}, func(*kgo.Record) { seen = true }, "ods_shop_"+table)
+			if sleep(ctx, 20*time.Millisecond) != nil {
+				return fmt.Errorf("nothing comes into the topic of %s: %w", table, err)
+			}
+		}
+	}
+	return nil
 }
 
 // reach returns when the simulator has done the share of its work, or is done.

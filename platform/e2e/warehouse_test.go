@@ -49,6 +49,12 @@ func startWarehouse(t *testing.T, bin string) *warehouse {
 	t.Helper()
 	w := &warehouse{bin: bin, dir: t.TempDir()}
 	var err error
+	if keep := os.Getenv("FRESHET_E2E_KEEP"); keep != "" { // to look at what a failed test left
+		if w.dir, err = os.MkdirTemp(keep, t.Name()); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("data is kept in %s", w.dir)
+	}
 	if w.mysql, err = newRelay(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,7 @@ type Config struct {
 	Start time.Time     // when the simulated time begins; default now, or Span ago for what runs as fast as it goes
 	Span  time.Duration // simulated time that TotalOrders or TotalViews fill when no rate is given; default 2h
 
+	Pause     time.Duration // least time between transactions, and between batches, when things go as fast as they can
 	Faults    bool          // late, repeated, broken and unknown things
 	BatchSize int           // events in a batch; default 500, fewer at low rates
 	Posters   int           // batches in flight; default 4
@@ -102,10 +103,11 @@ type pace struct {
 	start time.Time
 	gap   float64 // mean milliseconds between things
 	real  bool    // wait for the wall clock
+	pause time.Duration
 }
 
 func (c *Config) pace(rate float64, total int64, now time.Time) pace {
-	p := pace{start: c.Start, real: rate > 0}
+	p := pace{start: c.Start, real: rate > 0, pause: c.Pause}
 	if rate > 0 {
 		p.gap = 1000 / rate
 		if p.start.IsZero() {
@@ -121,12 +123,12 @@ func (c *Config) pace(rate float64, total int64, now time.Time) pace {
 	return p
 }
 
-// wait returns when the wall clock reaches the simulated time, counted from began.
+// wait returns when the wall clock reaches the simulated time, counted from began, or after the pause if no clock is followed.
 func (p pace) wait(ctx context.Context, began time.Time, offset time.Duration) error {
-	if !p.real {
-		return ctx.Err()
+	d := p.pause
+	if p.real {
+		d = time.Until(began.Add(offset))
 	}
-	d := time.Until(began.Add(offset))
 	if d <= 0 {
 		return ctx.Err()
 	}
