@@ -36,6 +36,9 @@ func Hash(cols []arrow.Array, n int, out []uint64) {
 		}
 		return
 	}
+	if n == 0 {
+		return // empty arrays may lack their buffers
+	}
 	hashColumn(cols[0], out)
 	if len(cols) == 1 {
 		return

@@ -27,8 +27,11 @@ func Take(a arrow.Array, idx []int32) arrow.Array {
 	valid := takeValidity(d, idx)
 	switch a := a.(type) {
 	case *array.Boolean:
-		src, base := d.Buffers()[1].Bytes(), d.Offset()
 		out := Alloc((n + 7) / 8)
+		if a.Len() == 0 { // has no buffer perhaps; all of idx is -1
+			return FromFixed(t, n, out, valid)
+		}
+		src, base := d.Buffers()[1].Bytes(), d.Offset()
 		for i, j := range idx {
 			if j >= 0 {
 				j := base + int(j)
