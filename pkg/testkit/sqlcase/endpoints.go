@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/apache/arrow/go/v15/arrow"
+
 	"github.com/freshet-dw/freshet/pkg/connector"
 	"github.com/freshet-dw/freshet/pkg/connector/option"
 	"github.com/freshet-dw/freshet/pkg/engine/batch"
@@ -183,6 +185,13 @@ func (l *lookup) Lookup(_ context.Context, keys *batch.Batch) (*batch.Batch, []i
 			}
 		}
 		offsets = append(offsets, int32(len(rows)))
+	}
+	if len(rows) == 0 { // what a store's client makes of no answer: columns without buffers
+		var ts []arrow.DataType
+		for _, c := range l.found.Cols {
+			ts = append(ts, c.DataType())
+		}
+		return batch.NewBuilder(ts...).Build(), offsets, nil
 	}
 	return batch.Take(l.found, rows), offsets, nil
 }
