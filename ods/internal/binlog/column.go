@@ -3,6 +3,7 @@ package binlog
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/go-mysql-org/go-mysql/replication"
@@ -191,11 +192,13 @@ func (s *source) shape(tm *replication.TableMapEvent, info *table) (*table, erro
 				return nil, fault.Wrap(fault.Permanent, err, "read %s.%s", t.full(), c.name)
 			}
 		}
-		if v, ok := enums[i]; ok {
-			c.values = s.decoded(v, enumTexts[i])
+		list, ok := enums[i]
+		if !ok {
+			list, ok = sets[i]
 		}
-		if v, ok := sets[i]; ok {
-			c.values = s.decoded(v, enumTexts[i])
+		// MySQL before 8.0.17 does not log the character set of the list.
+		if collation, told := enumTexts[i]; ok && (told || len(list) != len(c.values) || utf8.ValidString(strings.Join(list, ""))) {
+			c.values = s.decoded(list, collation)
 		}
 		c.frac, c.length = 0, 0
 		switch tm.ColumnType[i] {

@@ -4,8 +4,9 @@
 // Guarantees. Changes come exactly once, in the order of the binlog per key: the position is committed in the Kafka transaction of the
 // rows (package positions), so that a restart or kill -9 at any time neither loses nor repeats one. The copy and the changes meet without a gap: on MariaDB
 // exactly; on MySQL, which does not tell the position of a snapshot, the changes start a moment before it, and a change that the copy has already may come
-// again after it, which is the same to a reader that keeps the newest row by key. A crash during the copy repeats the rows of the table that was being copied,
-// not those of finished ones; for a table without a primary key that means repeated INSERTs. Only records of finished batches are visible to read_committed readers.
+// again after it, which is the same to a reader that keeps the newest row by key. A crash during the copy repeats the rows of the table that was being copied
+// and the changes since that copy began, not those of finished tables: the same again to a reader that keeps the newest row by key; for a table without a primary key
+// it means repeated records. Only records of finished batches are visible to read_committed readers.
 //
 // A row is keyed by the JSON object of its primary key. An UPDATE that changes the key is a DELETE of the old and an INSERT of the new row.
 // A table without a primary key has records without a key, partitioned by all columns; its UPDATEs are a DELETE and an INSERT too, since old and

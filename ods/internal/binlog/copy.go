@@ -15,6 +15,9 @@ import (
 )
 
 // copyTables copies the tables that were not copied before, all as of one moment, and notes their position.
+//
+// Rows of a copy that a crash cut are visible, and some of them may have been deleted before the table is copied again. So that table gets all of
+// its changes since the first attempt after the second copy: they end at the same rows, and take the deleted ones away.
 func (s *source) copyTables(ctx context.Context, db *sql.DB, tables []*table) error {
 	var todo []*table
 	for _, t := range tables {
@@ -35,28 +38,30 @@ func (s *source) copyTables(ctx context.Context, db *sql.DB, tables []*table) er
 	if err != nil {
 		return err
 	}
+	if first {
+		s.state.At = at
+	}
 	for _, t := range todo {
+		again := s.state.Copying == t.full()
 		if !s.cfg.SkipCopy {
 			began := time.Now()
+			s.state.Copying = t.full()
 			rows, err := s.copyTable(ctx, conn, t)
 			if err != nil {
 				return err
 			}
 			s.log.Info("table copied", "table", t.full(), "rows", rows, "elapsed", time.Since(began).Round(time.Millisecond))
 		}
-		if first { // from the first complete table on, not before: until then a restart begins anew
-			s.state.At, first = at, false
-		}
+		s.state.Copying = ""
 		s.state.Tables[t.full()] = nil
-		if s.state.At != at {
+		if s.state.At != at && !again {
 			s.state.Tables[t.full()] = &position{File: at.File, Pos: at.Pos, GTID: at.GTID}
 		}
 		if err := s.commit(ctx); err != nil {
 			return err
 		}
 	}
-	if first { // an empty database: its position counts all the same
-		s.state.At = at
+	if len(todo) == 0 { // an empty database: its position counts all the same
 		if err := s.commit(ctx); err != nil {
 			return err
 		}

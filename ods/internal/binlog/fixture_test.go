@@ -22,7 +22,6 @@ import (
 	"github.com/freshet-dw/freshet/pkg/kafka"
 	"github.com/freshet-dw/freshet/pkg/mysql"
 	"github.com/freshet-dw/freshet/pkg/obs"
-	"github.com/freshet-dw/freshet/pkg/testkit/mariadb"
 	"github.com/freshet-dw/freshet/pkg/warehouse"
 )
 
@@ -41,7 +40,7 @@ func TestMain(m *testing.M) {
 	p := strings.Split(spec, " ")
 	d, c := settings(p[0], p[1], p[2])
 	d.Tel.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
-	c.Batch = 50 // so that large transactions are cut
+	c.Batch = 1000
 	err := Module(d, c).Start(context.Background(), func() { fmt.Println("ready") })
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
@@ -63,7 +62,7 @@ func settings(broker, server, database string) (warehouse.Deps, Config) {
 // fixture is a database of its own with a Kafka of its own.
 type fixture struct {
 	*testing.T
-	server   *mariadb.Server
+	server   server
 	db       *sql.DB
 	name     string
 	cluster  *kfake.Cluster
@@ -91,15 +90,45 @@ type message struct {
 	GTID      string               `json:"gtid"`
 }
 
-func newFixture(t *testing.T, server *mariadb.Server) *fixture {
+// server is the private MariaDB, or another one.
+type server interface {
+	Addr() string
+	Config() mysql.Config
+	Open(testing.TB) *sql.DB
+}
+
+// external is a server that is named by its address, as a real MySQL in an integration test.
+type external string
+
+func (e external) Addr() string { return string(e) }
+func (e external) Config() mysql.Config {
+	return mysql.Config{Addr: string(e), User: "root", Timeout: 2 * time.Second}
+}
+
+func (e external) Open(t testing.TB) *sql.DB {
+	db, err := mysql.Open(e.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// numbers is a derived table of the numbers 1 to n as seq, for n up to 100,000.
+func numbers(n int) string {
+	digits := "(SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9)"
+	return fmt.Sprintf("(SELECT seq FROM (SELECT 1+a.d+10*b.d+100*c.d+1000*e.d+10000*f.d AS seq FROM %s a, %s b, %s c, %s e, %s f) x WHERE seq<=%d ORDER BY seq) n", digits, digits, digits, digits, digits, n)
+}
+
+func newFixture(t *testing.T, server server) *fixture {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	f := &fixture{T: t, server: server, name: "db_" + strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(t.Name(), "TestServer/"), "/", "_")), cluster: cluster, messages: map[string][]message{}}
-	f.exec("CREATE DATABASE " + f.name)
+	f := &fixture{T: t, server: server, name: "db_" + strings.ToLower(strings.ReplaceAll(t.Name(), "/", "_")), cluster: cluster, messages: map[string][]message{}}
+	f.exec("DROP DATABASE IF EXISTS "+f.name, "CREATE DATABASE "+f.name+" CHARACTER SET utf8mb4")
 	cfg := server.Config()
 	cfg.Database = f.name
 	if f.db, err = mysql.Open(cfg); err != nil {

@@ -35,6 +35,8 @@ type state struct {
 	// Rows is how many rows of the transaction after At are written already, and Partial its GTID.
 	Rows    int    `json:"rows,omitempty"`
 	Partial string `json:"partial,omitempty"`
+	// Copying is the table of which some rows are written.
+	Copying string `json:"copying,omitempty"`
 	// Tables are those whose copy is complete. A table that was copied later than At has the position of its copy: transactions
 	// up to it are in the copy.
 	Tables map[string]*position `json:"tables"`
