@@ -71,7 +71,9 @@ func (d *display) target(e service.Event) bool {
 }
 
 // tee gives a logger that shows errors too, each message at most once in ten seconds.
-func (d *display) tee(log *slog.Logger) *slog.Logger { return slog.New(&teeHandler{log.Handler(), d, nil}) }
+func (d *display) tee(log *slog.Logger) *slog.Logger {
+	return slog.New(&teeHandler{log.Handler(), d, nil})
+}
 
 type teeHandler struct {
 	slog.Handler

@@ -11,23 +11,24 @@ import (
 
 // roadPoller reads where topics end and how far their readers are.
 type roadPoller struct {
-	cl         *kgo.Client
-	adm        *kadm.Client
-	deadLetter string
-	clicks     string
-	misses     func() int64
-	meters     map[string]*meter
-	views      meter
+	cl     *kgo.Client
+	adm    *kadm.Client
+	clicks string
+	dead   int64 // letters read
+	misses func() int64
+	meters map[string]*meter
+	views  meter
 }
 
-// Kafka polls the topics ods_*, dwd_* and dm_*: records, rates, the age of the newest one, what groups have yet to read, and the dead letters. Offsets
-// count transactions' control records too, so totals of records are a little high. misses counts failed look-ups of joins; it may be nil.
+// Kafka polls the topics ods_*, dwd_* and dm_*: records, rates, the age of the newest one and what groups have yet to read. Offsets count transactions'
+// control records too, so totals of records are a little high; dead letters, which are few, are read and counted. misses counts failed look-ups of
+// joins; it may be nil.
 func Kafka(cfg kafka.Config, deadLetter string, misses func() int64) (Poller, error) {
-	cl, err := kafka.NewClient(cfg)
+	cl, err := kafka.NewClient(cfg, kgo.ConsumeTopics(deadLetter), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(4<<20))
 	if err != nil {
 		return nil, err
 	}
-	return &roadPoller{cl: cl, adm: kadm.NewClient(cl), deadLetter: deadLetter, clicks: "ods_page_view", misses: misses,
+	return &roadPoller{cl: cl, adm: kadm.NewClient(cl), clicks: "ods_page_view", misses: misses,
 		meters: map[string]*meter{ODSLayer: {}, DWDLayer: {}, DMLayer: {}}}, nil
 }
 
@@ -47,7 +48,7 @@ func (p *roadPoller) Poll(ctx context.Context, _ time.Time) (func(*Snapshot), er
 	}
 	var topics []string
 	for name := range listed {
-		if layerOf(name) != "" || name == p.deadLetter {
+		if layerOf(name) != "" {
 			topics = append(topics, name)
 		}
 	}
@@ -55,7 +56,7 @@ func (p *roadPoller) Poll(ctx context.Context, _ time.Time) (func(*Snapshot), er
 	for _, name := range []string{ODSLayer, DWDLayer, DMLayer} {
 		layers[name] = &Layer{Name: name}
 	}
-	var road Road
+	road := Road{DeadLetters: p.deadLetters(ctx)}
 	var views int64
 	if len(topics) > 0 {
 		ends, err := p.adm.ListCommittedOffsets(ctx, topics...)
@@ -72,15 +73,12 @@ func (p *roadPoller) Poll(ctx context.Context, _ time.Time) (func(*Snapshot), er
 			young[layerOf(o.Topic)] = max(young[layerOf(o.Topic)], o.Timestamp)
 		})
 		ends.Each(func(o kadm.ListedOffset) {
-			switch {
-			case o.Err != nil || o.Offset < 0:
-			case o.Topic == p.deadLetter:
-				road.DeadLetters += o.Offset
-			default:
-				layers[layerOf(o.Topic)].Rows += o.Offset
-				if o.Topic == p.clicks {
-					views += o.Offset
-				}
+			if o.Err != nil || o.Offset < 0 {
+				return
+			}
+			layers[layerOf(o.Topic)].Rows += o.Offset
+			if o.Topic == p.clicks {
+				views += o.Offset
 			}
 		})
 		for name, l := range layers {
@@ -106,6 +104,20 @@ func (p *roadPoller) Poll(ctx context.Context, _ time.Time) (func(*Snapshot), er
 		}
 		s.ViewsRate = rate
 	}, nil
+}
+
+// deadLetters counts those that have come since the last poll to those before. Many at once are counted over several polls.
+func (p *roadPoller) deadLetters(ctx context.Context) int64 {
+	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	for ctx.Err() == nil {
+		// Errors are the client's to repeat; without records this waits for the time-out.
+		n := p.cl.PollRecords(ctx, 10_000).NumRecords()
+		if p.dead += int64(n); n == 0 {
+			break
+		}
+	}
+	return p.dead
 }
 
 // lag adds up what the consumer groups have yet to read.

@@ -219,7 +219,15 @@ func TestKafka(t *testing.T) {
 	send("ods_page_view", 6, 2*time.Second)
 	send("ods_shop_orders", 2, time.Minute)
 	send("dwd_page_view", 3, time.Hour)
-	send("freshet_dead_letter", 4, 0)
+	// Jobs write dead letters in transactions; their markers and what they abort are no letters.
+	tx, err := kafka.NewClient(cfg, kgo.AllowAutoTopicCreation(), kgo.TransactionalID("job"))
+	must(t, err)
+	t.Cleanup(tx.Close)
+	for _, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort, kgo.TryCommit} {
+		must(t, tx.BeginTransaction())
+		must(t, tx.ProduceSync(t.Context(), &kgo.Record{Topic: "freshet_dead_letter", Value: []byte("a")}, &kgo.Record{Topic: "freshet_dead_letter", Value: []byte("b")}).FirstErr())
+		must(t, tx.EndTransaction(t.Context(), end))
+	}
 	adm := kadm.NewClient(cl)
 	ends, err := adm.ListEndOffsets(t.Context(), "ods_page_view")
 	must(t, err)

@@ -1,10 +1,10 @@
 import { BarChart, LineChart, PieChart } from "echarts/charts";
-import { GridComponent, MarkPointComponent, TooltipComponent } from "echarts/components";
+import { GridComponent, TooltipComponent } from "echarts/components";
 import * as echarts from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
 import { money, short } from "./format";
 
-echarts.use([LineChart, BarChart, PieChart, GridComponent, TooltipComponent, MarkPointComponent, CanvasRenderer]);
+echarts.use([LineChart, BarChart, PieChart, GridComponent, TooltipComponent, CanvasRenderer]);
 
 export const lineColours = ["#38d6ff", "#8f7bff", "#3ddc97", "#ffb547"];
 const ink = "#e8eefc";
@@ -27,7 +27,7 @@ function fresh(e: HTMLElement): echarts.ECharts {
 const clock = (ms: number, zone: string): string =>
   new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone }).format(ms);
 
-/** Turnover by minute: an area whose last, unfinished minute is a dashed line. */
+/** Turnover by minute: an area, and a bar that fills for the minute that is not over. */
 export class Trend {
   private chart: echarts.ECharts;
   constructor(e: HTMLElement) {
@@ -37,7 +37,7 @@ export class Trend {
     const last = minutes.length - 1;
     const label = minutes.map((m) => clock(m.time, zone));
     const done = minutes.map((m, i) => (i < last ? m.gmv : null));
-    const open = minutes.map((m, i) => (i >= last - 1 ? m.gmv : null));
+    const open = minutes.map((m, i) => (i === last ? m.gmv : null));
     const line = { type: "line" as const, smooth: 0.35, smoothMonotone: "x" as const, symbol: "none", animationDuration: 400, animationDurationUpdate: 800 };
     this.chart.setOption({
       grid: { left: 8, right: 18, top: 18, bottom: 4, containLabel: true },
@@ -72,10 +72,17 @@ export class Trend {
           areaStyle: { color: new echarts.graphic.LinearGradient(0, 0, 0, 1, [{ offset: 0, color: "rgba(56,190,255,.38)" }, { offset: 1, color: "rgba(56,120,255,0)" }]) },
         },
         {
-          ...line,
+          type: "bar",
           data: open,
-          lineStyle: { width: 2, type: "dashed", color: "#38d6ff" },
-          markPoint: last >= 0 ? { symbol: "circle", symbolSize: 10, data: [{ coord: [last, minutes[last]!.gmv] }], itemStyle: { color: "#38d6ff", shadowBlur: 14, shadowColor: "#38d6ff" }, label: { show: false }, animation: false } : undefined,
+          barWidth: 12,
+          clip: false,
+          animationDurationUpdate: 800,
+          itemStyle: {
+            borderRadius: [6, 6, 0, 0],
+            shadowBlur: 16,
+            shadowColor: "rgba(56,214,255,.45)",
+            color: new echarts.graphic.LinearGradient(0, 0, 0, 1, [{ offset: 0, color: "#7fe7ff" }, { offset: 1, color: "rgba(56,150,255,.25)" }]),
+          },
         },
       ],
     });

@@ -22,7 +22,7 @@ export function short(n: number): string {
   return Number.isInteger(n) || a >= 100 ? n.toFixed(0) : n.toFixed(1);
 }
 
-export const percent = (part: number, all: number): string => (all > 0 ? ((100 * part) / all).toFixed(part * 10 < all ? 2 : 1) + "%" : "–");
+export const percent = (part: number, all: number): string => (all <= 0 ? "–" : part === all ? "100%" : ((100 * part) / all).toFixed(part * 10 < all ? 2 : 1) + "%");
 
 /** A delay: 120 ms, 1.4 s, 3 min. */
 export function delay(ms: number): [value: string, unit: string] {
