@@ -10,7 +10,7 @@ export FRESHET_CHDB_LIB ?= $(CHDB)/node_modules/@chdb/lib-linux-x64-gnu/libchdb.
 export CGO_ENABLED ?= 0
 GO      ?= go
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X github.com/freshet-dw/freshet/platform/internal/cli.Version=$(VERSION)
+LDFLAGS := -s -w -X github.com/freshet-dw/freshet/pkg/layer.Version=$(VERSION)
 BIN     := bin
 APT     := $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get
 

@@ -118,6 +118,7 @@ func (j *Job) configure(settings map[string]string) error {
 	c.Workers, c.Groups = number(setWorkers), number(setGroups)
 	c.MaxRows, c.MaxBytes = number(setMaxRows), int64(number(setMaxBytes))
 	j.cfg = c
+	errs = append(errs, exec.Check(j.Plan, c.Zone))
 	return errors.Join(errs...)
 }
 

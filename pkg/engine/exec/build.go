@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -64,7 +65,6 @@ func (w *worker) instance(i int, node plan.Node) error {
 		Groups: r.cfg.Groups, Zone: r.cfg.Zone, First: w.id == 0, Now: func() time.Time { return r.epoch.Now },
 		Late: func(n int) { r.cfg.Metrics.late(r.cfg.Name, n) },
 	}
-	in := inputTypes(node)
 	var err error
 	switch n := node.(type) {
 	case *plan.Source:
@@ -76,7 +76,7 @@ func (w *worker) instance(i int, node plan.Node) error {
 		}
 		if err == nil && n.Materialize {
 			w.outs[i] = func(b *batch.Batch) error { return w.write(i, b) }
-			w.ops[i], err = operator.NewSinkMaterializer(n, in, opts)
+			w.ops[i], err = operator.NewSinkMaterializer(n, inputTypes(n), opts)
 		}
 	case *plan.LookupJoin:
 		var l endpoint.Lookup
@@ -87,30 +87,63 @@ func (w *worker) instance(i int, node plan.Node) error {
 	case *plan.Watermark:
 		w.times[i] = timeMark{newest: map[endpoint.Split]int64{}, fed: map[endpoint.Split]bool{}}
 	case *plan.Exchange, *plan.Union:
-	case *plan.Values:
-		w.ops[i], err = newValues(n, w.id == 0, opts)
-	case *plan.Calc:
-		w.ops[i], err = newCalc(n, opts)
-	case *plan.ChangelogNormalize:
-		w.ops[i], err = operator.NewChangelogNormalize(n, in, opts)
-	case *plan.GroupAgg:
-		w.ops[i], err = operator.NewGroupAgg(n, in, opts)
-	case *plan.WindowAssign:
-		w.ops[i], err = operator.NewWindowAssign(n, in, opts)
-	case *plan.WindowAgg:
-		w.ops[i], err = operator.NewWindowAgg(n, in, opts)
-	case *plan.Join:
-		w.ops[i], err = operator.NewJoin(n, schemaTypes(n.Left.Props().Out), schemaTypes(n.Right.Props().Out), opts)
-	case *plan.IntervalJoin:
-		w.ops[i], err = operator.NewIntervalJoin(n, schemaTypes(n.Left.Props().Out), schemaTypes(n.Right.Props().Out), opts)
-	case *plan.Rank:
-		w.ops[i], err = operator.NewRank(n, in, opts)
-	case *plan.Deduplicate:
-		w.ops[i], err = operator.NewDeduplicate(n, in, opts)
 	default:
-		err = fault.Newf(fault.Internal, "no operator for %T", node)
+		w.ops[i], err = newOperator(node, opts)
 	}
 	return err
+}
+
+// newOperator makes the operator of a node that needs nothing from outside.
+func newOperator(node plan.Node, opts operator.Options) (operator.Operator, error) {
+	in := inputTypes(node)
+	switch n := node.(type) {
+	case *plan.Values:
+		return newValues(n, opts.First, opts)
+	case *plan.Calc:
+		return newCalc(n, opts)
+	case *plan.ChangelogNormalize:
+		return operator.NewChangelogNormalize(n, in, opts)
+	case *plan.GroupAgg:
+		return operator.NewGroupAgg(n, in, opts)
+	case *plan.WindowAssign:
+		return operator.NewWindowAssign(n, in, opts)
+	case *plan.WindowAgg:
+		return operator.NewWindowAgg(n, in, opts)
+	case *plan.Join:
+		return operator.NewJoin(n, schemaTypes(n.Left.Props().Out), schemaTypes(n.Right.Props().Out), opts)
+	case *plan.IntervalJoin:
+		return operator.NewIntervalJoin(n, schemaTypes(n.Left.Props().Out), schemaTypes(n.Right.Props().Out), opts)
+	case *plan.Rank:
+		return operator.NewRank(n, in, opts)
+	case *plan.Deduplicate:
+		return operator.NewDeduplicate(n, in, opts)
+	}
+	return nil, fault.Newf(fault.Internal, "no operator for %T", node)
+}
+
+// Check finds what the engine cannot run in a plan, before anything is opened: functions without an evaluator, types that an operator cannot take.
+func Check(p *plan.Plan, zone *time.Location) error {
+	opts := operator.Options{Zone: zone, Now: time.Now}
+	var errs []error
+	for _, node := range newGraph(p).nodes {
+		var err error
+		switch n := node.(type) {
+		case *plan.Source, *plan.Watermark, *plan.Exchange, *plan.Union:
+		case *plan.Sink:
+			if n.Materialize {
+				_, err = operator.NewSinkMaterializer(n, inputTypes(n), opts)
+			}
+		case *plan.LookupJoin:
+			_, err = newLookupJoin(context.Background(), n, nil, opts, func(int) {})
+		default:
+			_, err = newOperator(node, opts)
+		}
+		if err != nil {
+			at := node.Props().Pos
+			errs = append(errs, fault.WithPos(err, fault.At(at.File, at.Line, at.Col)))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (w *worker) output(node int) operator.Output {

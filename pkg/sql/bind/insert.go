@@ -30,12 +30,16 @@ func (b *Binder) insert(s *ast.Insert) {
 		b.errorf(s.Table.Pos(), "table %s (connector %s) cannot be written", name, table.Option("connector", "?"))
 		return
 	}
+	if s.Overwrite {
+		b.remedy(s.Pos(), "write INSERT INTO, and remove the old content first if it must go", "INSERT OVERWRITE is not supported yet")
+		return
+	}
 	before := len(b.errs)
 	r := b.query(s.Query, nil)
 	if r == nil || !ok || len(b.errs) > before {
 		return
 	}
-	n := &plan.Sink{Table: table, Caps: caps, Overwrite: s.Overwrite}
+	n := &plan.Sink{Table: table, Caps: caps}
 	for i, c := range table.Columns {
 		if c.Kind == catalog.Physical || c.Kind == catalog.Metadata && !c.Virtual {
 			n.Columns = append(n.Columns, i)

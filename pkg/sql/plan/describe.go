@@ -322,9 +322,6 @@ func (n *Sink) Describe() string {
 	if n.Materialize {
 		l.add("materialize", "true")
 	}
-	if n.Overwrite {
-		l.add("overwrite", "true")
-	}
 	return l.String()
 }
 

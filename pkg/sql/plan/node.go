@@ -276,6 +276,4 @@ type Sink struct {
 	Caps        catalog.Caps
 	Materialize bool
 	TTL         int64 // of Materialize's state
-	// Static holds the literals of INSERT … PARTITION (…), already part of the input.
-	Overwrite bool
 }

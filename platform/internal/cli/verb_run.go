@@ -16,13 +16,12 @@ import (
 	"github.com/freshet-dw/freshet/pkg/layer"
 	"github.com/freshet-dw/freshet/pkg/obs"
 	"github.com/freshet-dw/freshet/pkg/sql"
-	"github.com/freshet-dw/freshet/pkg/sql/plan"
 	"github.com/freshet-dw/freshet/pkg/warehouse"
 )
 
 func runCommand() Command {
 	return Command{
-		Name: "run", Summary: "run one SQL file in the foreground, or the targets of a warehouse",
+		Name: "run", Summary: "Run one SQL file in the foreground, or the targets of a warehouse.",
 		Usage: `[flags] FILE.sql | [flags] -target=all
 
 With a file: compiles it, runs its INSERTs as one job and shows a line of
@@ -163,7 +162,7 @@ func thousands(f float64) string {
 
 func explainCommand() Command {
 	return Command{
-		Name: "explain", Summary: "show the plan of a SQL file",
+		Name: "explain", Summary: "Show the plan of a SQL file.",
 		Usage: "[flags] FILE.sql\n\nCompiles the file and prints the physical plan of its INSERTs. Nothing is connected to.",
 		Run: func(ctx context.Context, env Env, args []string) error {
 			fs := flag.NewFlagSet("explain", flag.ContinueOnError)
@@ -196,7 +195,13 @@ func explainCommand() Command {
 			if err != nil {
 				return WithSource(err, string(src))
 			}
-			fmt.Fprint(env.Stdout, plan.Explain(script.Plan, true))
+			for _, text := range script.Explains {
+				fmt.Fprintln(env.Stdout, text)
+			}
+			if script.Plan == nil && len(script.Explains) == 0 {
+				return fault.WithRemedy(fault.Newf(fault.Config, "%s has no INSERT INTO and no EXPLAIN: there is nothing to plan", file), "add an INSERT INTO … SELECT …")
+			}
+			fmt.Fprint(env.Stdout, script.Explain(true))
 			return nil
 		},
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/freshet-dw/freshet/pkg/layer"
 )
 
 func versionCommand() Command {
@@ -25,6 +27,9 @@ func versionCommand() Command {
 // Version is the module's version, or the commit that the program was built
 // from, or "devel".
 func Version() string {
+	if layer.Version != "dev" {
+		return layer.Version // set at link time
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "devel"
