@@ -123,6 +123,7 @@ func filter(rows []tuple, c condition) []tuple {
 // generator makes random expressions over tables.
 type generator struct {
 	*rand.Rand
+	scale  int          // 1 for small tables, in which every pair of rows is likely to meet
 	tables []expression // SELECTs of all columns
 	events []tuple      // of table a, which has event time ts
 	times  []int64      // of events' rows, in seconds
@@ -667,9 +668,9 @@ func (g *generator) random() tuple {
 		}
 		return &v
 	}
-	t := tuple{id: maybe(g.Int64N(7)), n: maybe(g.Int64N(6)), x: maybe(g.Int64N(900) - 200)}
+	t := tuple{id: maybe(g.Int64N(7 * int64(g.scale))), n: maybe(g.Int64N(6)), x: maybe(g.Int64N(900) - 200)}
 	if g.IntN(6) > 0 {
-		t.k = ptr(fmt.Sprint(1 + g.IntN(3)))
+		t.k = ptr(fmt.Sprint(1 + g.IntN(3*g.scale)))
 	}
 	return t
 }
@@ -685,19 +686,19 @@ CREATE TABLE c (id BIGINT, k STRING, n INT, x DECIMAL(10, 2)) WITH ('connector' 
 `
 	c.In = map[string][]string{}
 	var a, b, ch []tuple
-	for range 12 {
+	for range 12 * g.scale {
 		t, s := g.random(), g.Int64N(300)
 		a = append(a, t)
 		g.times = append(g.times, s)
 		c.In["a"] = append(c.In["a"], fmt.Sprintf("+I%s, 1970-01-01T00:%02d:%02d]", strings.TrimSuffix(t.String(), "]"), s/60, s%60))
 	}
-	for i := range 10 {
+	for i := range 10 * g.scale {
 		t := g.random()
 		b = append(b, t)
 		split := fmt.Sprintf("b/%d", i%2)
 		c.In[split] = append(c.In[split], "+I"+t.String())
 	}
-	for range 18 {
+	for range 18 * g.scale {
 		switch i := g.IntN(max(1, 2*len(ch))); {
 		case len(ch) == 0 || i >= len(ch):
 			ch = append(ch, g.random())
@@ -711,19 +712,19 @@ CREATE TABLE c (id BIGINT, k STRING, n INT, x DECIMAL(10, 2)) WITH ('connector' 
 			c.In["c"] = append(c.In["c"], "+U"+ch[i].String())
 		}
 	}
-	for range 8 {
+	for range 8 * g.scale {
 		t, s := g.random(), g.Int64N(300)
 		g.others, g.later = append(g.others, t), append(g.later, s)
 		c.In["e"] = append(c.In["e"], fmt.Sprintf("+I%s, 1970-01-01T00:%02d:%02d]", strings.TrimSuffix(t.String(), "]"), s/60, s%60))
 	}
-	for range 5 {
+	for range 5 * g.scale {
 		g.dims = append(g.dims, g.random())
 		c.In["d"] = append(c.In["d"], "+I"+g.dims[len(g.dims)-1].String())
 	}
 	u := map[int64]tuple{}
-	for range 12 {
+	for range 12 * g.scale {
 		t := g.random()
-		t.id = ptr(g.Int64N(5))
+		t.id = ptr(g.Int64N(5 * int64(g.scale)))
 		kind := "+U"
 		if _, ok := u[*t.id]; !ok {
 			kind = "+I"
@@ -737,7 +738,7 @@ CREATE TABLE c (id BIGINT, k STRING, n INT, x DECIMAL(10, 2)) WITH ('connector' 
 		split := fmt.Sprintf("u/%d", *t.id%2)
 		c.In[split] = append(c.In[split], kind+t.String())
 	}
-	c.In["u/0"] = append(c.In["u/0"], "-D[99, NULL, NULL, NULL]") // a key that was never there
+	c.In["u/0"] = append(c.In["u/0"], "-D[-1, NULL, NULL, NULL]") // a key that was never there
 	g.events = a
 	g.tables = []expression{
 		{"SELECT id, k, n, x FROM a", a}, {"SELECT id, k, n, x FROM b", b}, {"SELECT id, k, n, x FROM c", ch}, {"SELECT id, k, n, x FROM c", ch},

@@ -142,7 +142,7 @@ func run(c *Case, w way) (*world, error) {
 	now := time.Date(2024, 6, 1, 0, 0, 0, 0, time.UTC)
 	clock := func() time.Time { now = now.Add(time.Millisecond); return now }
 	for leg := 0; ; leg++ {
-		if leg > 100 {
+		if leg > 200 {
 			return nil, fmt.Errorf("the job does not end")
 		}
 		final, err := start(world, set, text, w, leg, clock)
