@@ -2,7 +2,9 @@
 //
 // [Verify] reads the stores at the ends of all roads and lists what differs from an account; [WaitFor] does so until nothing differs. Neither knows
 // how the warehouse was started: the addresses may be those of the embedded stack or of real servers.
-// The package's tests start the built program, drive it by the simulator, kill it, and verify.
+// The package's tests start the built program, drive it by the simulator, kill it, and verify. FRESHET_E2E sets the size (tiny, small, full), FRESHET_SEED
+// repeats a run, FRESHET_BIN names a program that is built already, FRESHET_E2E_KEEP a directory in which the data stays, FRESHET_E2E_ARGS further arguments of
+// freshet demo, such as those that put fresh real servers in the place of embedded ones.
 package e2e
 
 import (

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -85,7 +86,8 @@ func (w *warehouse) start(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	w.cmd = exec.Command(w.bin, "demo", "--data", filepath.Join(w.dir, "data"), "--ports", "auto", "--simulate=false", "--addresses", addresses)
+	args := []string{"demo", "--data", filepath.Join(w.dir, "data"), "--ports", "auto", "--simulate=false", "--addresses", addresses}
+	w.cmd = exec.Command(w.bin, append(args, strings.Fields(os.Getenv("FRESHET_E2E_ARGS"))...)...)
 	w.cmd.Dir = filepath.Join("..", "..")
 	w.cmd.Stdout, w.cmd.Stderr = log, log
 	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
