@@ -223,14 +223,8 @@ func (s *sink) Close() error                                 { return nil }
 func (c collectConnector) NewSink(_ context.Context, _ *connector.Env, s *plan.Sink, worker int) (endpoint.Sink, error) {
 	return newSink(s, worker, func(k *sink) {
 		token := fmt.Sprintf("%s/%d/%d", k.epoch.Token, s.P.ID, worker)
-		c.w.mu.Lock()
-		taken := c.w.staged[token]
-		c.w.staged[token] = true
-		c.w.mu.Unlock()
-		if !taken {
-			p := k.p
-			c.w.take([]*pending{&p})
-		}
+		p := k.p
+		c.w.stage(token, &p)
 	}), nil
 }
 

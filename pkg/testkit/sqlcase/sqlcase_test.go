@@ -23,3 +23,24 @@ func TestCases(t *testing.T) {
 		})
 	}
 }
+
+// TestCrashesHappen keeps the ways honest: jobs outside the transaction do repeat epochs that their sinks have seen.
+func TestCrashesHappen(t *testing.T) {
+	cases, err := ParseFile("testdata/groupagg.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	replays := 0
+	for _, c := range cases {
+		for _, w := range ways(c) {
+			got, err := run(c, w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			replays += got.replays
+		}
+	}
+	if replays < 10 {
+		t.Errorf("%d flushes were repeated", replays)
+	}
+}

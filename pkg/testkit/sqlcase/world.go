@@ -26,13 +26,14 @@ type world struct {
 	tables    map[string]*input
 	committed endpoint.Progress // of the variant in the transaction
 	sinks     map[string]*output
-	staged    map[string]bool // tokens that the outside has taken
-	perPoll   func() int      // items that a split gives at most to the next poll
+	staged    map[string]string // what the outside has taken, by token
+	replays   int               // flushes under a token that was taken
+	perPoll   func() int        // items that a split gives at most to the next poll
 	faults    []error
 }
 
 func newWorld(c *Case) *world {
-	return &world{c: c, store: newMemory(), tables: map[string]*input{}, sinks: map[string]*output{}, staged: map[string]bool{}}
+	return &world{c: c, store: newMemory(), tables: map[string]*input{}, sinks: map[string]*output{}, staged: map[string]string{}}
 }
 
 // input is a source table: its rows and, by split, the order in which they come; -1 is a barrier.
@@ -178,6 +179,55 @@ type pending struct {
 	keys   []int
 	upsert bool
 	rows   []*batch.Batch
+}
+
+// net is what the changes come to, as text: the same for every replay of the epoch, whatever the order of rows of different keys.
+func (p *pending) net() string {
+	count, last := map[string]int{}, map[string]string{}
+	for _, b := range p.rows {
+		for i := range b.N {
+			row, kind := b.RowString(i)[2:], b.Kind(i)
+			switch {
+			case p.upsert && kind.Retracts():
+				last[batch.Select(b, p.keys).RowString(i)[2:]] = "-"
+			case p.upsert:
+				last[batch.Select(b, p.keys).RowString(i)[2:]] = row
+			case kind.Retracts():
+				count[row]--
+			default:
+				count[row]++
+			}
+		}
+	}
+	var out []string
+	for row, n := range count {
+		if n != 0 {
+			out = append(out, fmt.Sprintf("%+d %s", n, row))
+		}
+	}
+	for key, row := range last {
+		out = append(out, key+" is "+row)
+	}
+	slices.Sort(out)
+	return strings.Join(out, "\n")
+}
+
+// stage takes a flush outside the transaction, unless its token was taken: then it must bring the same.
+func (w *world) stage(token string, p *pending) {
+	w.mu.Lock()
+	was, taken := w.staged[token]
+	now := p.net()
+	if taken {
+		w.replays++
+		if was != now {
+			w.faults = append(w.faults, fmt.Errorf("the replay of %s brings\n%s\nand brought\n%s", token, now, was))
+		}
+	}
+	w.staged[token] = now
+	w.mu.Unlock()
+	if !taken {
+		w.take([]*pending{p})
+	}
 }
 
 // take commits changes in the order of workers.
