@@ -126,13 +126,13 @@ func (g *views) event(e *events) {
 
 // page is what of a view does not matter to the account.
 type page struct {
-	id            string
-	kind          string
-	channel, os   string
-	version       string
-	ip            uint32
-	duration      int
-	referer, path string
+	id          string
+	kind        string
+	channel, os string
+	version     string
+	ip          uint32
+	duration    int
+	path        string
 }
 
 // unknownUser is the first id of users that the shop never had.
