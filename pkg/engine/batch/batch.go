@@ -144,7 +144,7 @@ func ArrowTypes(ts []types.Type) []arrow.DataType {
 
 // ValueString prints one value in Flink's print form: NULL, true, 2024-01-01, 2024-01-01T00:00:01, +I[a, 1] for rows.
 func ValueString(a arrow.Array, i int) string {
-	if a.IsNull(i) {
+	if a.IsNull(i) || a.DataType().ID() == arrow.NULL { // a column of type NULL has no bitmap
 		return "NULL"
 	}
 	switch a := a.(type) {

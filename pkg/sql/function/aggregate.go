@@ -37,6 +37,11 @@ func Aggregate(name string, args []plan.Expr, grouped bool) (canon string, cast 
 		return fail(name + "(value)")
 	}
 	args = slices.Clone(args)
+	for i, a := range args {
+		if a.Type().Kind == types.Null { // a NULL without a type counts as an INT
+			args[i] = Cast(a, types.Of(types.Int))
+		}
+	}
 	nullable := !grouped
 	for _, a := range args {
 		nullable = nullable || a.Type().Nullable()
