@@ -258,32 +258,32 @@ func (s *session) Recover(ctx context.Context) (endpoint.Progress, error) {
 		}
 	}
 	p := endpoint.Progress{Positions: map[endpoint.Split]int64{}}
-	offsets, err := s.adm.FetchOffsets(ctx, s.group)
+	s.mu.Lock()
+	assigned := make(map[string][]int32, len(s.assigned))
+	for topic, ps := range s.assigned {
+		if len(ps) > 0 {
+			assigned[topic] = slices.Clone(ps)
+		}
+	}
+	s.mu.Unlock()
+	offsets, err := kafka.CommittedOffsets(ctx, s.client.Client(), s.group, assigned)
 	if err != nil {
-		return p, kafka.Classify(err, "read the committed offsets of group %s", s.group)
+		return p, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var bad error
-	offsets.Each(func(o kadm.OffsetResponse) {
-		if o.Err != nil {
-			bad = kafka.Classify(o.Err, "read the committed offset of %s/%d", o.Topic, o.Partition)
-			return
-		}
-		if o.At < 0 || !slices.Contains(s.assigned[o.Topic], o.Partition) {
-			return
+	for _, o := range offsets {
+		if !slices.Contains(s.assigned[o.Topic], o.Partition) {
+			continue
 		}
 		var m saved
 		if json.Unmarshal([]byte(o.Metadata), &m) == nil && m.Epoch > p.Epoch {
 			p.Epoch, p.Snapshot = m.Epoch, m.Snapshot
 		}
-		s.positions[tp{o.Topic, o.Partition}] = o.At
+		s.positions[tp{o.Topic, o.Partition}] = o.Offset
 		for _, id := range s.byTopic[o.Topic] {
-			p.Positions[endpoint.Split{Source: id, ID: splitID(o.Topic, o.Partition)}] = o.At
+			p.Positions[endpoint.Split{Source: id, ID: splitID(o.Topic, o.Partition)}] = o.Offset
 		}
-	})
-	if bad != nil {
-		return p, bad
 	}
 	s.recovered = true
 	return p, s.findEnds(ctx)
