@@ -52,6 +52,10 @@ func runDemo(ctx context.Context, env Env, o *demoOptions) (err error) {
 	o.stack.Log, o.stack.Progress = tel.Log, show.store
 	stack, err := embed.Start(ctx, o.stack)
 	if err != nil {
+		if ctx.Err() != nil { // what was cut short fails in many ways
+			show.say("stopped while starting")
+			return fault.Wrap(fault.Canceled, ctx.Err(), "start the stores")
+		}
 		return err
 	}
 	defer func() {

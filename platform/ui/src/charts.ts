@@ -40,7 +40,7 @@ export class Trend {
     const open = minutes.map((m, i) => (i === last ? m.gmv : null));
     const line = { type: "line" as const, smooth: 0.35, smoothMonotone: "x" as const, symbol: "none", animationDuration: 400, animationDurationUpdate: 800 };
     this.chart.setOption({
-      grid: { left: 8, right: 18, top: 18, bottom: 4, containLabel: true },
+      grid: { left: 8, right: 8, top: 18, bottom: 4, containLabel: true },
       tooltip: {
         ...tooltip,
         trigger: "axis",
