@@ -51,7 +51,8 @@ type Config struct {
 	HTTPWait  time.Duration // limit for a batch's answer, then it is sent again; default 20s
 	Log       *slog.Logger
 
-	afterCommit func() // told of each transaction; for tests
+	grace       time.Duration // how long writes that are under way may take when the simulation is stopped
+	afterCommit func()        // told of each transaction; for tests
 }
 
 func (c *Config) defaults() error {
@@ -76,6 +77,9 @@ func (c *Config) defaults() error {
 	}
 	if c.HTTPWait == 0 {
 		c.HTTPWait = 20 * time.Second
+	}
+	if c.grace == 0 {
+		c.grace = 10 * time.Second
 	}
 	if c.Span == 0 {
 		c.Span = 2 * time.Hour
@@ -208,7 +212,7 @@ func (s *Simulator) Run(ctx context.Context) error {
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	defer context.AfterFunc(ctx, func() {
-		_ = fault.SystemClock{}.Sleep(work, grace)
+		_ = fault.SystemClock{}.Sleep(work, s.cfg.grace)
 		stop(fault.New(fault.Canceled, "the simulation was stopped and its last writes are not certain"))
 	})()
 	g, feed := errgroup.WithContext(ctx)
@@ -226,11 +230,12 @@ func (s *Simulator) Run(ctx context.Context) error {
 		s.count.done.Store(true)
 		return nil
 	}
+	if work.Err() != nil {
+		s.account.Partial(context.Cause(work).Error())
+	}
 	if ctx.Err() != nil && fault.KindOf(err) == fault.Canceled {
 		return fault.Wrap(fault.Canceled, ctx.Err(), "simulate")
 	}
 	s.account.Partial(err.Error())
 	return err
 }
-
-const grace = 10 * time.Second

@@ -246,6 +246,7 @@ func TestSimulator(t *testing.T) {
 			t.Errorf("%d kills, %d retries", kills, s.Progress().Retries)
 		}
 	})
+	t.Run("stopped with a batch under way", func(t *testing.T) { testUncertainBatch(t, direct) })
 	t.Run("stopped and run again", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cfg := Config{MySQL: direct, Database: "again", Seed: 5, OrdersPerSecond: 500, Users: 100, Products: 30, Start: noon, Faults: true}
@@ -276,6 +277,32 @@ func TestSimulator(t *testing.T) {
 			t.Errorf("the account of a second run says partial %q, %d orders", e.Partial, e.Rows["orders"])
 		}
 	})
+}
+
+// testUncertainBatch stops a simulation whose last batch is not answered: the account must say that it does not know.
+func testUncertainBatch(t *testing.T, direct mysql.Config) {
+	got, release := make(chan struct{}, 10), make(chan struct{})
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		got <- struct{}{}
+		<-release
+	}))
+	defer hanging.Close()
+	defer close(release)
+	s, err := New(Config{MySQL: direct, Database: "hanging", Collector: hanging.URL, TotalViews: 10, Users: 10, grace: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() { <-got; cancel() }()
+	if err := s.Run(ctx); fault.KindOf(err) != fault.Canceled {
+		t.Errorf("the run ends in %v", err)
+	}
+	if e := s.Account().Expect(); e.Partial == "" {
+		t.Error("the account claims to be exact")
+	}
 }
 
 // sameShop checks that trouble did not change what the seed says.
