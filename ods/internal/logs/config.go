@@ -9,7 +9,8 @@
 // time in UTC as 2024-06-01T12:00:00Z, status and bytes numbers, "-" null, host the logged $host, $http_host or $server_name, else the machine's name; raw is the line as it was. Other
 // variables of the format are text in "extra". Records have no key; lines of one remote address stay in order.
 //
-// Not given: what was written after a copy and before the cut of a log that is rotated by copytruncate; lines in a compressed file.
+// Not given: what was written after a copy and before the cut of a log that is rotated by copytruncate; lines in a compressed file;
+// a file that got a name which no pattern finds before it was seen once.
 package logs
 
 import (
