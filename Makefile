@@ -83,6 +83,7 @@ itest: deps build ## run the conformance and end-to-end suites on real servers (
 	@command -v java >/dev/null || $(APT) install -y -q openjdk-17-jre-headless
 	@command -v mvn >/dev/null || $(APT) install -y -q maven
 	@command -v redis-server >/dev/null || $(APT) install -y -q redis-server
+	@ldconfig -p | grep -q 'libaio\.so\.1 ' || $(APT) install -y -q libaio1 libnuma1
 	@cd platform && $(GO) test -tags itest -timeout 25m -count=1 ./e2e/...
 
 RACE := ./pkg/service/... ./pkg/engine/exec/... ./pkg/engine/operator/... ./pkg/connector/...

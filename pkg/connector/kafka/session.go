@@ -135,7 +135,7 @@ func (s *session) connect(ctx context.Context, p *plan.Plan) error {
 	opts := append(base,
 		kgo.TransactionalID(id), kgo.TransactionTimeout(60*time.Second), kgo.ConsumerGroup(s.group), kgo.InstanceID(id),
 		kgo.ConsumeTopics(topics...), kgo.Balancers(balancer), kgo.SessionTimeout(10*time.Second), kgo.HeartbeatInterval(2*time.Second), kgo.RebalanceTimeout(30*time.Second),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords(),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords(),
 		kgo.FetchMaxWait(100*time.Millisecond), kgo.FetchMaxPartitionBytes(4<<20), kgo.FetchMaxBytes(32<<20), kgo.MaxConcurrentFetches(4),
 		kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(200_000), kgo.ProducerBatchMaxBytes(1<<20), kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
 		kgo.AdjustFetchOffsetsFn(s.startOffsets),

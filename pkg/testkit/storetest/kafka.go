@@ -129,7 +129,7 @@ func (k *kafkaSuite) session(t *testing.T, id, group, topic, out string, opts ..
 	check(t, err)
 	s, err := kgo.NewGroupTransactSession(append(append(base,
 		kgo.TransactionalID(id), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.DefaultProduceTopic(out),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart())), opts...)...)
 	check(t, err)
 	t.Cleanup(s.Close)

@@ -27,10 +27,11 @@ type Server struct {
 
 	name    string
 	args    []string
-	env     []string
 	dir     string
 	timeout time.Duration
-	ready   func(context.Context) error
+	// impatient: a server that takes its time to stop may be killed after a moment, since all that it acknowledged is in its log.
+	impatient bool
+	ready     func(context.Context) error
 
 	since int // size of the log at the last start
 
@@ -41,6 +42,7 @@ type Server struct {
 
 const (
 	stopTimeout = 20 * time.Second
+	stopMoment  = 5 * time.Second
 	probeEvery  = 50 * time.Millisecond
 )
 
@@ -57,7 +59,6 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	cmd := exec.Command(s.args[0], s.args[1:]...) // not tied to ctx, which bounds the start only
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, log, log
-	cmd.Env = append(os.Environ(), s.env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the tests; they stop the servers in their turn
 	dieWithParent(cmd.SysProcAttr)
 	started, exited := make(chan error), make(chan struct{})
@@ -112,13 +113,20 @@ func (s *Server) signal(sig syscall.Signal) error {
 	default:
 	}
 	_ = syscall.Kill(pid, sig) // gone meanwhile is as good
+	patience := stopTimeout
+	if s.impatient {
+		patience = stopMoment
+	}
 	select {
 	case <-exited:
 		return nil
-	case <-time.After(stopTimeout):
+	case <-time.After(patience):
 	}
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 	<-exited
+	if s.impatient {
+		return nil
+	}
 	return fault.Newf(fault.Internal, "%s had to be killed: it did not stop within %s", s.name, stopTimeout)
 }
 

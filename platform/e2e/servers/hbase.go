@@ -90,7 +90,7 @@ func StartHBase(ctx context.Context, dir string) (*Server, error) {
 	args = append(args, "-Djava.net.preferIPv4Stack=true", "-Dorg.apache.hbase.thirdparty.io.netty.tryReflectionSetAccessible=true")
 	args = append(args, hbaseOpens...)
 	args = append(args, "-cp", conf+string(os.PathListSeparator)+filepath.Join(libs, "*"), "org.apache.hadoop.hbase.master.HMaster", "start")
-	s := &Server{name: "hbase", Addr: local(p[0]), timeout: 2 * time.Minute, args: args}
+	s := &Server{name: "hbase", Addr: local(p[0]), timeout: 2 * time.Minute, impatient: true, args: args}
 	s.ready = s.logged("Master has completed initialization")
 	return s.run(ctx, dir)
 }

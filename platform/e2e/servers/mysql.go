@@ -57,7 +57,7 @@ func StartMySQL8(ctx context.Context, dir string) (*Server, error) {
 	}
 	program := []string{filepath.Join(base, "bin", "mysqld"), "--no-defaults", "--basedir=" + base, "--lc-messages-dir=" + filepath.Join(base, "share")}
 	if err := once(ctx, base, program[0], "--no-defaults", "--version"); err != nil {
-		return nil, fault.WithRemedy(err, "run: apt-get install -y libaio1 libnuma1")
+		return nil, fault.WithRemedy(err, "run: apt-get install -y libaio1 libnuma1 (libaio1t64 and a link libaio.so.1 to it where libaio1 is gone)")
 	}
 	return startMySQL(ctx, dir, "mysql8", program, append(program[:len(program):len(program)], "--initialize-insecure", "--innodb-log-file-size=32M"),
 		"--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--mysqlx=OFF", "--skip-ssl", "--default-authentication-plugin=mysql_native_password")
