@@ -134,5 +134,8 @@ func (s *Service) serveGRPC(ctx context.Context, listening func(net.Addr)) error
 	hard := time.AfterFunc(5*time.Second, server.Stop)
 	defer hard.Stop()
 	server.GracefulStop()
-	return fault.Wrap(fault.Internal, <-done, "serve %s", s.cfg.GRPC)
+	if err := <-done; !errors.Is(err, grpc.ErrServerStopped) { // stopped before it began to serve
+		return fault.Wrap(fault.Internal, err, "serve %s", s.cfg.GRPC)
+	}
+	return nil
 }
