@@ -78,4 +78,4 @@ SELECT
   v.event_id, v.mid, v.user_id, v.page_id, v.page_type, v.product_id, v.line, v.referer, v.channel, v.os, v.ip,
   TO_TIMESTAMP_LTZ(v.event_time, 3), v.url, v.duration_ms, v.app_version, d.category, d.brand
 FROM once AS v
-LEFT JOIN dim_product FOR SYSTEM_TIME AS OF v.proc AS d ON d.product_id = v.product_id;
+LEFT JOIN dim_product FOR SYSTEM_TIME AS OF v.proc AS d ON d.product_id = NULLIF(v.product_id, 0);

@@ -481,8 +481,12 @@ func (s *session) Close() error {
 			s.log.Debug("abort at close", "job", s.env.Job, "err", err)
 		}
 	}
-	s.client.Close()
-	s.adm.Close()
+	if s.client != nil { // not when opening was cut short
+		s.client.Close()
+	}
+	if s.adm != nil {
+		s.adm.Close()
+	}
 	return nil
 }
 

@@ -71,22 +71,9 @@ func (j *lookupJoin) Process(_ int, b *batch.Batch, out operator.Output) error {
 		}
 		left, right = left[:len(sel)], right[:len(sel)]
 	}
-	missed := 0
+	j.countMisses(b.N, keys, left)
 	if j.n.Left {
-		left, right, missed = withMisses(b.N, left, right)
-	} else {
-		hit := make([]bool, b.N)
-		for _, l := range left {
-			hit[l] = true
-		}
-		for _, h := range hit {
-			if !h {
-				missed++
-			}
-		}
-	}
-	if missed > 0 {
-		j.misses(missed)
+		left, right = withMisses(b.N, left, right)
 	}
 	if len(left) == 0 {
 		return nil
@@ -94,20 +81,43 @@ func (j *lookupJoin) Process(_ int, b *batch.Batch, out operator.Output) error {
 	return out(join(b, found, left, right))
 }
 
+// countMisses counts the rows without a match. A row whose key is NULL asks for nothing and misses nothing.
+func (j *lookupJoin) countMisses(n int, keys []arrow.Array, left []int32) {
+	hit := make([]bool, n)
+	for _, l := range left {
+		hit[l] = true
+	}
+	missed := 0
+	for i, h := range hit {
+		if h {
+			continue
+		}
+		null := false
+		for _, k := range keys {
+			null = null || k.IsNull(i)
+		}
+		if !null {
+			missed++
+		}
+	}
+	if missed > 0 {
+		j.misses(missed)
+	}
+}
+
 // withMisses adds a pair with -1 for each left row that has none, in the left rows' order.
-func withMisses(n int, left, right []int32) (l, r []int32, missed int) {
+func withMisses(n int, left, right []int32) (l, r []int32) {
 	k := 0
 	for i := range int32(n) {
 		if k == len(left) || left[k] != i {
 			l, r = append(l, i), append(r, -1)
-			missed++
 			continue
 		}
 		for ; k < len(left) && left[k] == i; k++ {
 			l, r = append(l, i), append(r, right[k])
 		}
 	}
-	return l, r, missed
+	return l, r
 }
 
 func join(l, r *batch.Batch, left, right []int32) *batch.Batch {

@@ -88,10 +88,8 @@ type parser struct {
 	errs  []error
 	// wanted holds the keywords that were asked for at the current token, to guess what a misspelt word was meant to be.
 	wanted []string
-	// aliasAt is the index of the last implicit alias (without AS), which may be a misspelt keyword; aliasWanted what
-	// could have stood there.
-	aliasAt     int
-	aliasWanted []string
+	// aliasAt is the index of the last implicit alias (without AS), which may be a misspelt keyword.
+	aliasAt int
 }
 
 func newParser(file, src string) *parser { return &parser{file: file, toks: lex(src), aliasAt: -1} }

@@ -91,8 +91,8 @@ func redisSortedSets(t *testing.T, ctx context.Context, c *goredis.Client, k str
 	expect(t, "ZINCRBY", score, 11.5, err)
 	top, err := c.ZRevRangeWithScores(ctx, k, 0, 1).Result()
 	expect(t, "ZREVRANGE", fmt.Sprint(top), "[{11.5 a} {3 c}]", err)
-	low, err := c.ZRangeByScore(ctx, k, &goredis.ZRangeBy{Min: "-inf", Max: "(3"}).Result()
-	expect(t, "ZRANGEBYSCORE", fmt.Sprint(low), "[b bb]", err)
+	low, err := c.ZRangeArgs(ctx, goredis.ZRangeArgs{Key: k, Start: "-inf", Stop: "(3", ByScore: true}).Result()
+	expect(t, "ZRANGE BYSCORE", fmt.Sprint(low), "[b bb]", err)
 	// TopN keeps the set short by rank.
 	n, err := c.ZRemRangeByRank(ctx, k, 0, -3).Result()
 	expect(t, "ZREMRANGEBYRANK", n, 2, err)

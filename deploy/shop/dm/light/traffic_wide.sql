@@ -160,7 +160,7 @@ SELECT
   v.event_id, v.mid, v.user_id, v.page_id, v.page_type, v.product_id, v.line, v.channel, v.os, v.event_time, v.duration_ms, v.app_version,
   v.category, v.brand, u.f.gender AS user_gender, u.f.`level` AS user_level
 FROM dwd_page_view AS v
-LEFT JOIN dim_user FOR SYSTEM_TIME AS OF v.proc AS u ON u.user_id = CAST(v.user_id AS STRING);
+LEFT JOIN dim_user FOR SYSTEM_TIME AS OF v.proc AS u ON u.user_id = CAST(NULLIF(v.user_id, 0) AS STRING);
 
 INSERT INTO dm_traffic_wide_app SELECT * FROM wide WHERE line = 'app';
 INSERT INTO dm_traffic_wide_web SELECT * FROM wide WHERE line = 'web';
