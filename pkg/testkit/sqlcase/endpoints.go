@@ -202,10 +202,10 @@ func (l *lookup) Close() error { return nil }
 type sink struct {
 	p     pending
 	epoch endpoint.Epoch
-	flush func(*sink)
+	flush func(*sink) error
 }
 
-func newSink(s *plan.Sink, worker int, flush func(*sink)) *sink {
+func newSink(s *plan.Sink, worker int, flush func(*sink) error) *sink {
 	return &sink{p: pending{table: s.Table.Name, worker: worker, keys: s.Keys, upsert: s.Caps.SinkMode == catalog.Upsert}, flush: flush}
 }
 
@@ -216,15 +216,16 @@ func (s *sink) Write(_ context.Context, b *batch.Batch) error {
 	return nil
 }
 
-func (s *sink) Flush(context.Context) error                  { s.flush(s); return nil }
+func (s *sink) Flush(context.Context) error                  { return s.flush(s) }
 func (s *sink) Commit(context.Context, endpoint.Epoch) error { return nil }
 func (s *sink) Close() error                                 { return nil }
 
 func (c collectConnector) NewSink(_ context.Context, _ *connector.Env, s *plan.Sink, worker int) (endpoint.Sink, error) {
-	return newSink(s, worker, func(k *sink) {
+	return newSink(s, worker, func(k *sink) error {
 		token := fmt.Sprintf("%s/%d/%d", k.epoch.Token, s.P.ID, worker)
 		p := k.p
 		c.w.stage(token, &p)
+		return c.w.fail("flushed")
 	}), nil
 }
 
@@ -283,11 +284,12 @@ func (s *session) Reader(n *plan.Source, worker int) (endpoint.Reader, error) {
 }
 
 func (s *session) Sink(n *plan.Sink, worker int) (endpoint.Sink, error) {
-	return newSink(n, worker, func(k *sink) {
+	return newSink(n, worker, func(k *sink) error {
 		p := k.p
 		s.w.mu.Lock()
 		s.txn = append(s.txn, &p)
 		s.w.mu.Unlock()
+		return s.w.fail("flushed")
 	}), nil
 }
 
@@ -302,7 +304,7 @@ func (s *session) Commit(_ context.Context, p endpoint.Progress) error {
 	s.w.committed = p
 	s.w.take(s.txn)
 	s.txn = nil
-	return nil
+	return s.w.fail("committed")
 }
 
 func (s *session) Close() error { return nil }

@@ -16,17 +16,21 @@ import (
 type memory struct {
 	mu      sync.Mutex
 	objects map[string][]byte
+	// after is called after every Put with the object's name; its error is Put's.
+	after func(name string) error
 }
 
 var _ blob.Store = (*memory)(nil)
 
-func newMemory() *memory { return &memory{objects: map[string][]byte{}} }
+func newMemory(after func(name string) error) *memory {
+	return &memory{objects: map[string][]byte{}, after: after}
+}
 
 func (m *memory) Put(_ context.Context, name string, data []byte) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.objects[name] = bytes.Clone(data)
-	return nil
+	m.mu.Unlock()
+	return m.after(name)
 }
 
 func (m *memory) Get(_ context.Context, name string) ([]byte, error) {

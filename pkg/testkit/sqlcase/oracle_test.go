@@ -586,7 +586,7 @@ func (g *generator) into(c *Case, depth int) {
 	}
 	keyed := func() expression { // by k
 		for {
-			if e := g.byKey(sub()); strings.HasSuffix(e.sql, " GROUP BY k") || strings.Contains(e.sql, " GROUP BY k HAVING") {
+			if e := g.byKey(sub()); strings.HasSuffix(e.sql, " GROUP BY k") || strings.HasSuffix(e.sql, " GROUP BY k HAVING COUNT(*) < 3") {
 				return e
 			}
 		}
@@ -610,7 +610,7 @@ func (g *generator) into(c *Case, depth int) {
 	case 5:
 		for {
 			e := g.top(sub())
-			if strings.Contains(e.sql, "CAST(rn AS INT)") {
+			if strings.HasPrefix(e.sql, "SELECT id, k, CAST(rn AS INT)") {
 				insert("o", "k, n", "SELECT * FROM "+e.as("q")+" WHERE k IS NOT NULL", known(e.rows))
 				return
 			}

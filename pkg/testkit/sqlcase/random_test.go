@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	seeds = flag.Uint64("seeds", 25, "random queries that TestRandom runs")
+	seeds = flag.Uint64("seeds", 15, "random queries that TestRandom runs")
 	scale = flag.Int("scale", 1, "how much larger its tables are")
 	first = flag.Uint64("seed", 0, "the first of them")
 )

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,8 +57,11 @@ func ways(c *Case) []way {
 		rnd := rand.New(rand.NewPCG(seed, 17))
 		w := way{name: fmt.Sprintf("crashes %d", seed), inside: seed%2 == 0, perPoll: constant(0), maxRows: constant(1)}
 		crashes := 0
+		var mu sync.Mutex
 		w.crash = func(string) bool {
-			hit := crashes < 12 && rnd.IntN(6) == 0
+			mu.Lock()
+			defer mu.Unlock()
+			hit := crashes < 20 && rnd.IntN(7) == 0
 			if hit {
 				crashes++
 			}
@@ -133,7 +137,7 @@ func check(t *testing.T, c *Case, w way, got *world) {
 // run runs the case to its end, over all its crashes and stops.
 func run(c *Case, w way) (*world, error) {
 	world := newWorld(c)
-	world.perPoll = w.perPoll
+	world.perPoll, world.crash = w.perPoll, w.crash
 	set := connectors(world, w.inside)
 	text, err := c.text(set)
 	if err != nil {
@@ -183,10 +187,7 @@ func start(world *world, set *connector.Set, text string, w way, leg int, clock 
 			}
 		},
 		Hook: func(step string) error {
-			if w.crash(step) {
-				return errCrash
-			}
-			return nil
+			return world.fail(step)
 		},
 	}
 	err = exec.Run(ctx, script.Plan, job, cfg)

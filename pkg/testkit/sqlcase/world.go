@@ -30,10 +30,22 @@ type world struct {
 	replays   int               // flushes under a token that was taken
 	perPoll   func() int        // items that a split gives at most to the next poll
 	faults    []error
+	// crash tells whether to fail here: also in the middle of a step, after the deed.
+	crash func(step string) bool
 }
 
 func newWorld(c *Case) *world {
-	return &world{c: c, store: newMemory(), tables: map[string]*input{}, sinks: map[string]*output{}, staged: map[string]string{}}
+	w := &world{c: c, tables: map[string]*input{}, sinks: map[string]*output{}, staged: map[string]string{}, crash: func(string) bool { return false }}
+	w.store = newMemory(func(string) error { return w.fail("put") })
+	return w
+}
+
+// fail is the crash of a step, or nil.
+func (w *world) fail(step string) error {
+	if w.crash(step) {
+		return errCrash
+	}
+	return nil
 }
 
 // input is a source table: its rows and, by split, the order in which they come; -1 is a barrier.
