@@ -206,3 +206,34 @@ func TestOpenNamesBrokenFiles(t *testing.T) {
 		t.Fatalf("err = %v", err)
 	}
 }
+
+// The demo's dimensions are in three stores and all served, and each of their changes names its key.
+func TestShopDimensions(t *testing.T) {
+	w := newWorld(t, nil)
+	w.deps.Dir = filepath.Join("..", "..", "..", "deploy", "shop")
+	w.deps.Config.HBase.ZooKeeper = "127.0.0.1:1" // nobody is asked
+	s, err := Open(t.Context(), w.deps, defaults(t), "dim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	_, got := call(t, s.Handler(), "GET", "/v1/dim", "")
+	for _, want := range []string{
+		`"name":"dim_product"`, `"store":"redis","topics":["ods_shop_product"]`,
+		`"name":"dim_region"`, `"store":"mysql","topics":["ods_shop_region"]`,
+		`"name":"dim_user"`, `"store":"hbase-2.2","topics":["ods_shop_user"]`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s is not in %s", want, got)
+		}
+	}
+	for _, c := range s.changes {
+		if c.decoder == nil {
+			t.Errorf("a change in %v drops all keys of %s", c.topics, c.table.info.Name)
+		}
+	}
+}

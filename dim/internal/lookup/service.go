@@ -44,6 +44,7 @@ type Service struct {
 	tables    map[string]*table
 	stores    map[string]*store
 	metrics   *metrics
+	changes   []*change
 	ends      *connector.Job
 	life      context.Context
 	end       context.CancelFunc
@@ -81,17 +82,16 @@ func Open(ctx context.Context, d warehouse.Deps, c Config, folder string) (*Serv
 		s.end()
 		return nil, err
 	}
-	var changes []*change
 	for i, j := range jobs {
 		for _, sink := range j.Plan.Sinks {
 			cs, err := s.add(sink, j.Name, d.Path(folder), zone)
 			if err != nil {
 				return nil, errors.Join(fmt.Errorf("%s: %w", files[i].Path, err), s.Close())
 			}
-			changes = append(changes, cs...)
+			s.changes = append(s.changes, cs...)
 		}
 	}
-	fs, err := followers(d.Config.Kafka, changes, d.Tel, s.now())
+	fs, err := followers(d.Config.Kafka, s.changes, d.Tel, s.now())
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
