@@ -26,12 +26,11 @@ var errCrash = errors.New("made to fail")
 
 // way is one way to run a case.
 type way struct {
-	name   string
-	inside bool // sources and sinks are in the job's transaction
-	batch  bool
-	// leg gives the settings of the n-th start; the last one given ends the job.
-	workers func(leg int) int
-	perPoll func() int // 0: up to the next barrier
+	name    string
+	inside  bool // sources and sinks are in the job's transaction
+	batch   bool
+	workers func(leg int) int // of the start number leg, from 0
+	perPoll func() int        // 0: up to the next barrier
 	maxRows func() int
 	crash   func(step string) bool
 	stop    int // commits after which a leg but the last stops; 0: never

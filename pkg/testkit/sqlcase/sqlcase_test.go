@@ -44,3 +44,14 @@ func TestCrashesHappen(t *testing.T) {
 		t.Errorf("%d flushes were repeated", replays)
 	}
 }
+
+func TestParseNamesTheFault(t *testing.T) {
+	for text, want := range map[string]string{
+		"=== a\n-- rows o --\n":   `line 2: no section "rows"`,
+		"-- sql --\n=== a\n+I[1]": `line 3: "+I[1]" is in no section`,
+	} {
+		if _, err := Parse(text); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+}
