@@ -76,7 +76,7 @@ up: deps build ## run the embedded stores only
 
 .PHONY: test
 test: deps build layers ## run all tests on the embedded stores
-	@for m in $(MODULES); do echo "== $$m"; (cd $$m && $(GO) test -timeout 12m ./...); done
+	@failed=; for m in $(MODULES); do echo "== $$m"; (cd $$m && $(GO) test -timeout 12m ./...) || failed="$$failed $$m"; done; [ -z "$$failed" ] || { echo "tests failed in$$failed" >&2; exit 1; }
 
 .PHONY: itest
 itest: deps build ## run the conformance and end-to-end suites on real servers (Kafka, HBase, MariaDB, MySQL, Redis)
