@@ -121,7 +121,11 @@ func finish(t *testing.T, w *warehouse, e account.Expected, n size, started time
 	t.Logf("all verified after %s", time.Since(started).Round(time.Second/10))
 }
 
-func TestEndToEnd(t *testing.T) {
+func TestEndToEnd(t *testing.T) { endToEnd(t) }
+
+// endToEnd drives the shop through an undisturbed warehouse.
+func endToEnd(t *testing.T) {
+	t.Helper()
 	n, seed := sizes(t), seed(t)
 	w := startWarehouse(t, program(t))
 	sim := simulator(t, w, n, seed, 0)
@@ -139,7 +143,10 @@ func TestEndToEnd(t *testing.T) {
 }
 
 // TestEndToEndKill kills everything three times while the shop goes on, and once more is not needed: whatever was acknowledged must be there.
-func TestEndToEndKill(t *testing.T) {
+func TestEndToEndKill(t *testing.T) { endToEndKill(t) }
+
+func endToEndKill(t *testing.T) {
+	t.Helper()
 	n, seed := sizes(t), seed(t)
 	w := startWarehouse(t, program(t))
 	// Slow enough that kills come while things flow: ten orders' steps are a transaction, some hundred views a batch.
