@@ -170,21 +170,6 @@ func once(ctx context.Context, dir string, args ...string) error {
 	return nil
 }
 
-// ports gives n free ports. Another process may take one before it is used; the start then fails and says so.
-func ports(ctx context.Context, n int) ([]int, error) {
-	var lc net.ListenConfig
-	var out []int
-	for range n {
-		l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fault.Wrap(fault.Config, err, "find a free port")
-		}
-		defer l.Close() // all of them are held until all are found
-		out = append(out, l.Addr().(*net.TCPAddr).Port)
-	}
-	return out, nil
-}
-
 func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // logged is ready once the log has the text.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/freshet-dw/freshet/platform/embed/port"
 )
 
 // HBaseVersion is the version of maven/hbase/pom.xml.
@@ -39,7 +41,7 @@ func StartHBase(ctx context.Context, dir string) (*Server, error) {
 	if dir, err = folder(dir); err != nil {
 		return nil, err
 	}
-	p, err := ports(ctx, 3)
+	p, err := port.Free(ctx, 3)
 	if err != nil {
 		return nil, err
 	}

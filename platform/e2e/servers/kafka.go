@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/freshet-dw/freshet/pkg/kafka"
+	"github.com/freshet-dw/freshet/platform/embed/port"
 )
 
 // KafkaVersion is the version of maven/kafka/pom.xml.
@@ -35,7 +36,7 @@ func StartKafka(ctx context.Context, dir string) (*Server, error) {
 	if dir, err = folder(dir); err != nil {
 		return nil, err
 	}
-	p, err := ports(ctx, 2)
+	p, err := port.Free(ctx, 2)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/mysql"
+	"github.com/freshet-dw/freshet/platform/embed/port"
 )
 
 // MySQLVersion is the version of maven/mysql/pom.xml: MySQL 8.0.12, packed for tests.
@@ -68,7 +69,7 @@ func startMySQL(ctx context.Context, dir, name string, program, install []string
 	if err != nil {
 		return nil, err
 	}
-	p, err := ports(ctx, 1)
+	p, err := port.Free(ctx, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/freshet-dw/freshet/pkg/redis"
+	"github.com/freshet-dw/freshet/platform/embed/port"
 )
 
 // StartRedis starts the system's Redis program on the data in dir, with an append-only file.
@@ -18,7 +19,7 @@ func StartRedis(ctx context.Context, dir string) (*Server, error) {
 	if dir, err = folder(dir); err != nil {
 		return nil, err
 	}
-	p, err := ports(ctx, 1)
+	p, err := port.Free(ctx, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/mysql"
+	"github.com/freshet-dw/freshet/platform/embed/port"
 )
 
 // Config says where the server keeps its data and listens.
@@ -181,9 +182,17 @@ func (s *Server) open() (*sql.DB, error) {
 	return mysql.Open(mysql.Config{Addr: s.Addr(), User: "root", Pool: 1, Timeout: 2 * time.Second})
 }
 
-func freePort(ctx context.Context, port int) (int, error) {
+// freePort is the wanted port, if nobody has it, or any for 0.
+func freePort(ctx context.Context, wanted int) (int, error) {
+	if wanted == 0 {
+		ports, err := port.Free(ctx, 1)
+		if err != nil {
+			return 0, err
+		}
+		return ports[0], nil
+	}
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	l, err := lc.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", wanted))
 	if err != nil {
 		err = fault.Wrap(fault.Config, err, "start MySQL")
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -191,8 +200,7 @@ func freePort(ctx context.Context, port int) (int, error) {
 		}
 		return 0, err
 	}
-	port = l.Addr().(*net.TCPAddr).Port
-	return port, fault.Wrap(fault.Internal, l.Close(), "start MySQL")
+	return wanted, fault.Wrap(fault.Internal, l.Close(), "start MySQL")
 }
 
 // endStale ends a server that an earlier process left in the directory, which

@@ -25,7 +25,7 @@ func runDemo(ctx context.Context, env Env, o *demoOptions) (err error) {
 	if err := s.load(env, o.flags, o.dir); err != nil {
 		return err
 	}
-	if err := s.place(o.freePorts); err != nil {
+	if err := s.place(ctx, o.freePorts); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(nginxLog(o.stack.Dir)), 0o755); err != nil {

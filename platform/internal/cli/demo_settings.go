@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/freshet-dw/freshet/pkg/config"
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/platform/embed"
+	"github.com/freshet-dw/freshet/platform/embed/port"
 )
 
 // listener is an address of one of the demo's services.
@@ -29,29 +32,26 @@ func (s *settings) listeners() []listener {
 }
 
 // place checks that the services' addresses are free before anything starts, or gives them free ones.
-func (s *settings) place(free bool) error {
+func (s *settings) place(ctx context.Context, free bool) error {
+	ports, err := port.Free(ctx, len(s.listeners()))
+	if err != nil {
+		return err
+	}
 	var errs []error
-	var held []net.Listener
-	for _, l := range s.listeners() {
+	for i, l := range s.listeners() {
 		if *l.addr == "" {
 			continue
 		}
 		if free {
-			*l.addr = "127.0.0.1:0"
+			*l.addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[i]))
+			continue
 		}
 		got, err := net.Listen("tcp", *l.addr)
 		if err != nil {
 			errs = append(errs, fault.WithRemedy(fault.Wrap(fault.Config, err, "%s", l.what), fmt.Sprintf("choose another address with -set %s=127.0.0.1:PORT, or free ones with -ports auto", l.key)))
 			continue
 		}
-		// Held until all are chosen, so that no two get the same.
-		held = append(held, got)
-		if free {
-			*l.addr = got.Addr().String()
-		}
-	}
-	for _, l := range held {
-		errs = append(errs, l.Close())
+		errs = append(errs, got.Close())
 	}
 	return fault.Join(errs...)
 }

@@ -62,11 +62,11 @@ func TestPlace(t *testing.T) {
 	defer func() { _ = taken.Close() }()
 	s := &settings{}
 	s.Platform.Listen = taken.Addr().String()
-	if err := s.place(false); fault.KindOf(err) != fault.Config || !strings.Contains(fault.RemedyOf(err), "-set platform.listen=") {
+	if err := s.place(t.Context(), false); fault.KindOf(err) != fault.Config || !strings.Contains(fault.RemedyOf(err), "-set platform.listen=") {
 		t.Errorf("a taken port must be found before anything starts: %v", err)
 	}
 	s.ODS.Collect.Listen, s.Admin = "127.0.0.1:1", ""
-	if err := s.place(true); err != nil {
+	if err := s.place(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	if s.Admin != "" || s.Platform.Listen == taken.Addr().String() || s.Platform.Listen == s.ODS.Collect.Listen || strings.HasSuffix(s.Platform.Listen, ":0") {
