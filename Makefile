@@ -74,6 +74,9 @@ up: deps build ## run the embedded stores only
 
 ## ---- tests ---------------------------------------------------------------------------------------------------
 
+# The end-to-end tests' size: full (20,000 orders, 1,000,000 page views), small or tiny.
+export FRESHET_E2E ?= full
+
 .PHONY: test
 test: deps build layers ## run all tests on the embedded stores
 	@failed=; for m in $(MODULES); do echo "== $$m"; (cd $$m && $(GO) test -timeout 12m ./...) || failed="$$failed $$m"; done; [ -z "$$failed" ] || { echo "tests failed in$$failed" >&2; exit 1; }
@@ -84,7 +87,7 @@ itest: deps build ## run the conformance and end-to-end suites on real servers (
 	@command -v mvn >/dev/null || $(APT) install -y -q maven
 	@command -v redis-server >/dev/null || $(APT) install -y -q redis-server
 	@ldconfig -p | grep -q 'libaio\.so\.1 ' || $(APT) install -y -q libaio1 libnuma1
-	@cd platform && $(GO) test -tags itest -timeout 25m -count=1 ./e2e/...
+	@cd platform && $(GO) test -tags itest -timeout 25m -count=1 -run 'Real|StartAll' ./e2e/...
 
 RACE := ./pkg/service/... ./pkg/engine/exec/... ./pkg/engine/operator/... ./pkg/connector/...
 
