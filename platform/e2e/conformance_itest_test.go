@@ -5,6 +5,8 @@ package e2e
 import (
 	"context"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -65,6 +67,14 @@ func TestRealMariaDB(t *testing.T) {
 func TestRealMySQL8(t *testing.T) {
 	s := startReal(t, servers.StartMySQL8)
 	storetest.MySQL(t, "root@tcp("+s.Addr+")/")
+	t.Run("binlog", func(t *testing.T) { // the suite of ods-binlog, which this module may not import
+		cmd := exec.CommandContext(t.Context(), "go", "test", "-tags", "itest", "-count=1", "-run", "^TestExternal$", "./internal/binlog")
+		cmd.Dir = filepath.Join("..", "..", "ods")
+		cmd.Env = append(os.Environ(), "FRESHET_TEST_MYSQL="+s.Addr)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	})
 }
 
 func TestRealRedis(t *testing.T) {

@@ -2,7 +2,6 @@ package binlog
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -12,13 +11,6 @@ import (
 // TestServer shares one server, which takes seconds to make.
 func TestServer(t *testing.T) {
 	all(t, mariadb.Start(t))
-}
-
-// TestExternal runs the same against the MySQL or MariaDB server that FRESHET_TEST_MYSQL names (host:port, root without a password); make itest sets it.
-func TestExternal(t *testing.T) {
-	if addr := os.Getenv("FRESHET_TEST_MYSQL"); addr != "" {
-		all(t, external(addr))
-	}
 }
 
 func all(t *testing.T, server server) {
