@@ -97,23 +97,6 @@ type server interface {
 	Open(testing.TB) *sql.DB
 }
 
-// external is a server that is named by its address, as a real MySQL in an integration test.
-type external string
-
-func (e external) Addr() string { return string(e) }
-func (e external) Config() mysql.Config {
-	return mysql.Config{Addr: string(e), User: "root", Timeout: 2 * time.Second}
-}
-
-func (e external) Open(t testing.TB) *sql.DB {
-	db, err := mysql.Open(e.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	return db
-}
-
 // numbers is a derived table of the numbers 1 to n as seq, for n up to 100,000.
 func numbers(n int) string {
 	digits := "(SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9)"
