@@ -18,7 +18,7 @@ type Config struct {
 // Modules are the layer's targets.
 func Modules(d warehouse.Deps, c Config) []service.Module {
 	return []service.Module{
-		layer.JobModule(d, "dim-build", "dimension layer: the SQL jobs of dim/", nil, c.Folder),
+		layer.JobModule(d, "dim-build", "dimension layer: the SQL jobs of dim/", c.Folder),
 		lookup.Module(d, c.Lookup, c.Folder),
 	}
 }

@@ -17,7 +17,7 @@ type Config struct {
 // Modules are the layer's targets.
 func Modules(d warehouse.Deps, c Config) []service.Module {
 	return []service.Module{
-		layer.JobModule(d, "dm-light", "mart layer, wide tables: the SQL jobs of dm/light/", nil, c.Light),
-		layer.JobModule(d, "dm-heavy", "mart layer, metrics and features: the SQL jobs of dm/heavy/", nil, c.Heavy),
+		layer.JobModule(d, "dm-light", "mart layer, wide tables: the SQL jobs of dm/light/", c.Light),
+		layer.JobModule(d, "dm-heavy", "mart layer, metrics and features: the SQL jobs of dm/heavy/", c.Heavy),
 	}
 }

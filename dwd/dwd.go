@@ -16,6 +16,6 @@ type Config struct {
 // Modules are the layer's targets.
 func Modules(d warehouse.Deps, c Config) []service.Module {
 	return []service.Module{
-		layer.JobModule(d, "dwd", "detail layer: the SQL jobs of dwd/", nil, c.Folder),
+		layer.JobModule(d, "dwd", "detail layer: the SQL jobs of dwd/", c.Folder),
 	}
 }

@@ -25,6 +25,6 @@ func Modules(d warehouse.Deps, c Config) []service.Module {
 		binlog.Module(d, c.Binlog),
 		collect.Module(d, c.Collect),
 		logs.Module(d, c.Logs),
-		layer.JobModule(d, "ods-land", "landing: the SQL jobs of ods/, five-minute files", nil, c.Folder),
+		layer.JobModule(d, "ods-land", "landing: the SQL jobs of ods/, five-minute files", c.Folder),
 	}
 }

@@ -78,11 +78,9 @@ type Env struct {
 	// Instance tells apart the processes that run the job; it must be the same after a restart of the same replica.
 	Instance string
 	// Dir is what relative paths in options are relative to: the SQL file's directory.
-	Dir  string
-	Zone *time.Location
-	Tel  *obs.Telemetry
-	// Epoch is the commit interval.
-	Epoch time.Duration
+	Dir   string
+	Zone  *time.Location
+	Tel   *obs.Telemetry
 	State blob.Store
 	// Counters of bad and dead-lettered records; nil in tests that do not look.
 	Metrics *Metrics
@@ -138,15 +136,14 @@ func (env *Env) closeShared() []error {
 
 // Set is the connectors that SQL files may name.
 type Set struct {
-	byName   map[string]Connector
-	defaults map[string]map[string]string
+	byName map[string]Connector
 }
 
 var _ catalog.Describer = (*Set)(nil)
 
-// NewSet makes a set. defaults gives options by connector name that a table need not repeat: the addresses of freshet.yaml.
-func NewSet(defaults map[string]map[string]string, cs ...Connector) *Set {
-	s := &Set{byName: map[string]Connector{}, defaults: defaults}
+// NewSet makes a set of the connectors.
+func NewSet(cs ...Connector) *Set {
+	s := &Set{byName: map[string]Connector{}}
 	for _, c := range cs {
 		for _, n := range c.Names() {
 			s.byName[n] = c
@@ -165,16 +162,11 @@ func (s *Set) Names() []string {
 	return out
 }
 
-// Describe implements catalog.Describer. It fills in the defaults for options that the table leaves out.
+// Describe implements catalog.Describer.
 func (s *Set) Describe(t *catalog.Table) (catalog.Caps, error) {
 	c, err := s.of(t)
 	if err != nil {
 		return catalog.Caps{}, err
-	}
-	for k, v := range s.defaults[t.Options["connector"]] {
-		if _, ok := t.Options[k]; !ok {
-			t.Options[k] = v
-		}
 	}
 	return c.Describe(t)
 }

@@ -127,7 +127,7 @@ func (j *Job) Run(ctx context.Context, onEpoch func(exec.Stats)) error {
 	bad := obs.Register(j.rt.Tel.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "freshet_job_bad_records_total", Help: "Records that could not be decoded, by reason."}, []string{"job", "table", "reason"}))
 	env := &connector.Env{
-		Job: j.Name, Instance: j.rt.Instance, Dir: j.dir, Zone: j.cfg.Zone, Tel: j.rt.Tel, Epoch: j.cfg.Interval, State: j.rt.State,
+		Job: j.Name, Instance: j.rt.Instance, Dir: j.dir, Zone: j.cfg.Zone, Tel: j.rt.Tel, State: j.rt.State,
 		Metrics: &connector.Metrics{Bad: func(table, reason string, n int) { bad.WithLabelValues(j.Name, table, reason).Add(float64(n)) }},
 	}
 	if env.Instance == "" {

@@ -43,7 +43,7 @@ func start(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := connector.NewSet(nil, &kafkatable.Connector{Client: kafka.Config{Brokers: cluster.ListenAddrs()}})
+	set := connector.NewSet(&kafkatable.Connector{Client: kafka.Config{Brokers: cluster.ListenAddrs()}})
 	return &fixture{t, cluster, client, &Runtime{Connectors: set, State: store, Tel: obs.Discard()}}
 }
 

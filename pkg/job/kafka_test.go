@@ -22,7 +22,7 @@ import (
 func (f *fixture) printed(sql string) []string {
 	f.t.Helper()
 	out := &strings.Builder{}
-	f.rt.Connectors = connector.NewSet(nil, &kafkatable.Connector{Client: kafka.Config{Brokers: f.cluster.ListenAddrs()}}, &print.Connector{Out: out}, blackhole.Connector{})
+	f.rt.Connectors = connector.NewSet(&kafkatable.Connector{Client: kafka.Config{Brokers: f.cluster.ListenAddrs()}}, &print.Connector{Out: out}, blackhole.Connector{})
 	if err := f.run(sql, nil); err != nil {
 		f.t.Fatal(err)
 	}

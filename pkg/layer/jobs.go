@@ -35,8 +35,8 @@ func Runtime(d warehouse.Deps) (*job.Runtime, error) {
 // JobModule is a target that runs all SQL files of some folders, each as a supervised job. All files are compiled before any of them starts, so that a
 // mistake in one is reported with the others' at once and nothing half runs. A job that fails for good does not stop the others: it is
 // logged, counted, and makes the process unready.
-func JobModule(d warehouse.Deps, name, help string, deps []string, folders ...string) service.Module {
-	return service.Module{Name: name, Help: help, Deps: deps, Start: func(ctx context.Context, ready func()) error {
+func JobModule(d warehouse.Deps, name, help string, folders ...string) service.Module {
+	return service.Module{Name: name, Help: help, Start: func(ctx context.Context, ready func()) error {
 		files, err := d.Files(folders...)
 		if err != nil {
 			return err

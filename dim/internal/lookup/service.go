@@ -77,7 +77,7 @@ func Open(ctx context.Context, d warehouse.Deps, c Config, folder string) (*Serv
 		return nil, err
 	}
 	s := newService(ctx, d.Tel, c, time.Now)
-	env := &connector.Env{Job: "dim-lookup", Instance: d.Config.Instance, Dir: d.Dir, Zone: zone, Tel: d.Tel, Epoch: d.Config.Epoch}
+	env := &connector.Env{Job: "dim-lookup", Instance: d.Config.Instance, Dir: d.Dir, Zone: zone, Tel: d.Tel}
 	if s.ends, err = set.Open(ctx, env, &plan.Plan{}); err != nil {
 		s.end()
 		return nil, err

@@ -2,8 +2,6 @@
 package connectors
 
 import (
-	"strings"
-
 	"github.com/freshet-dw/freshet/pkg/clickhouse"
 	"github.com/freshet-dw/freshet/pkg/connector"
 	"github.com/freshet-dw/freshet/pkg/connector/blackhole"
@@ -35,7 +33,7 @@ type Config struct {
 
 // New makes the set.
 func New(c Config) *connector.Set {
-	return connector.NewSet(nil,
+	return connector.NewSet(
 		&kafkatable.Connector{Client: c.Kafka, DeadLetter: c.DeadLetter},
 		&mysqltable.Connector{Client: c.MySQL},
 		&redistable.Connector{Client: c.Redis},
@@ -45,6 +43,3 @@ func New(c Config) *connector.Set {
 		datagen.Connector{}, &print.Connector{}, blackhole.Connector{},
 	)
 }
-
-// Names lists the connectors for messages and documents.
-func Names() string { return strings.Join(New(Config{}).Names(), ", ") }

@@ -31,7 +31,7 @@ type Rig struct {
 
 // New makes a process of job "job".
 func New(t testing.TB, cs ...connector.Connector) *Rig {
-	return &Rig{TB: t, Set: connector.NewSet(nil, cs...), Env: &connector.Env{Job: "job", Instance: "0", Zone: time.UTC, Tel: obs.Discard()}}
+	return &Rig{TB: t, Set: connector.NewSet(cs...), Env: &connector.Env{Job: "job", Instance: "0", Zone: time.UTC, Tel: obs.Discard()}}
 }
 
 // Restart is the process after a crash: nothing that it held is there any more.

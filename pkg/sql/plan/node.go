@@ -113,16 +113,6 @@ type ChangelogNormalize struct {
 	TTL   int64
 }
 
-// AggPhase splits an aggregation around an exchange.
-type AggPhase uint8
-
-// Complete does all; Partial works before the exchange and gives keys + Partials columns, Final merges them.
-const (
-	Complete AggPhase = iota
-	Partial
-	Final
-)
-
 // GroupAgg aggregates by Keys without a window. Out is the keys, then the aggregates. No keys: one row for all.
 // Input may retract (Retract). TTL is state retention in milliseconds, 0 for ever.
 type GroupAgg struct {

@@ -312,9 +312,9 @@ func (s *session) Close() error { return nil }
 // connectors makes the set over w, inside or outside one transaction.
 func connectors(w *world, inside bool) *connector.Set {
 	if inside {
-		return connector.NewSet(nil, logConnector{w})
+		return connector.NewSet(logConnector{w})
 	}
-	return connector.NewSet(nil, valuesConnector{w}, collectConnector{w})
+	return connector.NewSet(valuesConnector{w}, collectConnector{w})
 }
 
 // rows prints lines for a message.
