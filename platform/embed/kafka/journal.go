@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/freshet-dw/freshet/pkg/fault"
 )
@@ -232,7 +233,10 @@ func complete(ctx context.Context, addr string, ds []decision, open []openTxn) (
 	if len(ds) == 0 {
 		return open, nil
 	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr))
+	// From version 10 on an offset commit names topics by id; the journal keeps names.
+	versions := kversion.Stable()
+	versions.SetMaxKeyVersion(int16(kmsg.OffsetCommit), 9)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.MaxVersions(versions))
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "complete transactions")
 	}
