@@ -6,14 +6,12 @@ package sql
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/sql/ast"
 	"github.com/freshet-dw/freshet/pkg/sql/bind"
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
-	"github.com/freshet-dw/freshet/pkg/sql/optimize"
 	"github.com/freshet-dw/freshet/pkg/sql/parse"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 )
@@ -24,10 +22,10 @@ type Options struct {
 	Describer catalog.Describer
 	// Settings hold before the file's first SET.
 	Settings map[string]string
-	// Tables are known before the file's first CREATE.
-	Tables []*catalog.Table
 	// Include are files whose CREATEs and SETs come first; their INSERTs are jobs of their own and not part of this one.
 	Include []File
+	// Queries is the connector of the tables that SELECTs without INSERT write to, as part of the job. Empty: they are checked and left out.
+	Queries string
 	// Trace, if set, is given the plan's text after every optimizer rule that ran.
 	Trace func(rule, plan string)
 }
@@ -42,12 +40,12 @@ type Script struct {
 	Name string
 	// Settings are Options.Settings with the file's SETs on top.
 	Settings map[string]string
-	// Tables are all tables in the order of their declaration, Options.Tables first.
+	// Tables are all tables in the order of their declaration.
 	Tables []*catalog.Table
 	// Plan is the job of all INSERTs; nil when the file has none.
 	Plan *plan.Plan
-	// Explains are the plans that the file's EXPLAIN statements ask for, printed.
-	Explains []string
+	// Results are what SHOW, DESCRIBE, EXPLAIN and SET alone answer, in the order of the file.
+	Results []*bind.Result
 }
 
 // Compile parses, binds and optimizes the file name with text src. Its error joins all faults found, of kind fault.Config.
@@ -56,52 +54,37 @@ func Compile(name, src string, opts Options) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings := maps.Clone(opts.Settings)
-	if settings == nil {
-		settings = map[string]string{}
-	}
-	b := bind.New(opts.Describer, settings)
-	for _, t := range opts.Tables {
-		b.Declare(t)
-	}
-	var errs []error
-	for _, f := range opts.Include {
-		included, err := parse.File(f.Name, f.Src)
-		errs = append(errs, err)
-		for _, s := range included {
-			switch s.(type) {
-			case *ast.CreateTable, *ast.CreateView, *ast.Set:
-				errs = append(errs, b.Statement(s))
+	s, err := NewSession(opts)
+	errs := []error{err}
+	script := &Script{Name: name, Settings: s.settings}
+	for _, st := range statements {
+		var shown *bind.Result
+		switch st := st.(type) {
+		case *ast.Explain:
+			shown, err = s.explain(st)
+		case *ast.QueryStatement:
+			if opts.Queries != "" {
+				err = s.b.Do(func() { s.b.Query(st, opts.Queries) })
+				break
 			}
+			err = s.b.Statement(st)
+		default:
+			err = s.b.Statement(st)
+			shown = s.b.Shown()
 		}
-	}
-	var explained []*ast.Explain
-	for _, s := range statements {
-		if e, ok := s.(*ast.Explain); ok {
-			explained = append(explained, e)
-			continue
-		}
-		errs = append(errs, b.Statement(s))
-	}
-	if err := sorted(errs); err != nil {
-		return nil, err
-	}
-	script := &Script{Name: name, Settings: settings, Tables: b.Tables()}
-	for _, e := range explained {
-		text, err := explain(b, e, settings)
 		errs = append(errs, err)
-		script.Explains = append(script.Explains, text)
-	}
-	if sinks := b.Sinks(); len(sinks) > 0 {
-		script.Plan = &plan.Plan{Sinks: sinks, Settings: settings}
-		var trace func(string)
-		if opts.Trace != nil {
-			trace = func(rule string) { opts.Trace(rule, plan.Explain(script.Plan, false)) }
+		if shown != nil {
+			script.Results = append(script.Results, shown)
 		}
-		errs = append(errs, optimize.Optimize(script.Plan, trace))
 	}
 	if err := sorted(errs); err != nil {
 		return nil, err
+	}
+	script.Tables = s.b.Tables()
+	if sinks := s.b.Sinks(); len(sinks) > 0 {
+		if script.Plan, err = s.plan(sinks); err != nil {
+			return nil, sorted([]error{err})
+		}
 	}
 	return script, nil
 }
@@ -123,17 +106,4 @@ func (s *Script) Explain(details bool) string {
 		return ""
 	}
 	return plan.Explain(s.Plan, details)
-}
-
-// explain plans one EXPLAIN's statement apart from the job.
-func explain(b *bind.Binder, e *ast.Explain, settings map[string]string) (string, error) {
-	sinks, err := b.Detached(e.Stmt)
-	if err != nil {
-		return "", err
-	}
-	p := &plan.Plan{Sinks: sinks, Settings: maps.Clone(settings)}
-	if err := optimize.Optimize(p, nil); err != nil {
-		return "", err
-	}
-	return plan.Explain(p, len(e.Details) > 0), nil
 }

@@ -58,7 +58,7 @@ func (connectors) Describe(t *catalog.Table) (catalog.Caps, error) {
 //
 //	define        declares tables and views for the rest of the file
 //	plan [details] [rules] [skip=a,b]  compiles and prints the job's plan, or the faults found
-//	explain       prints what the text's EXPLAIN statements give
+//	explain       prints what the text's EXPLAIN, SHOW and DESCRIBE statements give
 func TestPlans(t *testing.T) {
 	datadriven.Walk(t, "testdata/plan", func(t *testing.T, path string) {
 		var prelude string
@@ -98,16 +98,28 @@ func TestPlans(t *testing.T) {
 			}
 			switch {
 			case d.Cmd == "explain":
-				return strings.Join(s.Explains, "--\n")
+				return shown(s)
 			case trace.Len() > 0:
 				return trace.String()
 			}
 			if s.Plan == nil {
-				return "no job\n"
+				return shown(s) + "no job\n"
 			}
-			return s.Explain(d.HasArg("details"))
+			return shown(s) + s.Explain(d.HasArg("details"))
 		})
 	})
+}
+
+// shown prints the file's results: columns, then a row a line.
+func shown(s *Script) string {
+	var out strings.Builder
+	for _, r := range s.Results {
+		fmt.Fprintf(&out, "-- %s\n", strings.Join(r.Columns, " | "))
+		for _, row := range r.Rows {
+			fmt.Fprintln(&out, strings.Join(row, " | "))
+		}
+	}
+	return out.String()
 }
 
 // everyRule compiles src with each optional rule left out: the plan differs but must hold together.

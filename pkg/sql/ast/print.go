@@ -14,7 +14,10 @@ func String(n Node) string {
 	return p.b.String()
 }
 
-type printer struct{ b strings.Builder }
+type printer struct {
+	b     strings.Builder
+	lines bool // break lines, see Pretty
+}
 
 // w writes strings as they are and nodes as SQL; nil nodes write nothing.
 func (p *printer) w(parts ...any) {
@@ -42,12 +45,6 @@ func list[T Node](p *printer, items []T) {
 		p.opt(i > 0, ", ")
 		p.node(x)
 	}
-}
-
-func parens[T Node](p *printer, items []T) {
-	p.w("(")
-	list(p, items)
-	p.w(")")
 }
 
 // clause writes " WORD a, b" unless items is empty.

@@ -2,14 +2,15 @@ package ast
 
 func (p *printer) with(o []*Option) {
 	if len(o) > 0 {
-		p.w(" WITH ")
+		p.part(" WITH ")
 		parens(p, o)
 	}
 }
 
 func (p *printer) comment(c *StringLit) {
 	if c != nil {
-		p.w(" COMMENT ", c)
+		p.part(" COMMENT ")
+		p.w(c)
 	}
 }
 
@@ -102,7 +103,7 @@ func (p *printer) schema(columns []*ColumnDef, keys []*PrimaryKey, marks []*Wate
 
 func (p *printer) partitionedBy(c []*Ident) {
 	if len(c) > 0 {
-		p.w(" PARTITIONED BY ")
+		p.part(" PARTITIONED BY ")
 		parens(p, c)
 	}
 }
@@ -117,7 +118,8 @@ func (p *printer) createTable(t *CreateTable) {
 	p.schema(t.Columns, t.Keys, t.Watermarks)
 	p.comment(t.Comment)
 	if t.Distribution != nil {
-		p.w(" DISTRIBUTED", t.Distribution)
+		p.part(" DISTRIBUTED")
+		p.w(t.Distribution)
 	}
 	p.partitionedBy(t.PartitionBy)
 	p.with(t.Options)
@@ -157,7 +159,8 @@ func (p *printer) createOther(s Statement) {
 		p.w(s.Name)
 		p.columns(s.Columns)
 		p.comment(s.Comment)
-		p.w(" AS ", s.Query)
+		p.part(" AS ")
+		p.w(s.Query)
 	case *CreateFunction:
 		p.w(map[bool]string{true: "ALTER ", false: "CREATE "}[s.Alter])
 		p.opt(s.Temporary, "TEMPORARY ")

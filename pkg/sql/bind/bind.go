@@ -7,6 +7,8 @@
 package bind
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/freshet-dw/freshet/pkg/fault"
@@ -20,18 +22,22 @@ import (
 type Binder struct {
 	describer catalog.Describer
 	settings  map[string]string
+	ns        *namespace
 	tables    map[string]*catalog.Table
-	order     []string // tables in the order of their declaration
+	defs      map[string]*ast.CreateTable // how each table was declared, LIKE written out
+	order     []string                    // tables in the order of their declaration
 	views     map[string]*view
 	scans     map[string]*rel
 	caps      map[*catalog.Table]catalog.Caps
 	sinks     []*plan.Sink
+	shown     *Result // of the last statement
 	errs      []error
 	places    map[plan.Expr]ast.Pos // where column references stand, for messages
 }
 
 type view struct {
 	def  *ast.CreateView
+	at   at   // where its names without a qualifier are
 	rel  *rel // bound at first use
 	busy bool // being bound: a reference now is a cycle
 	bad  bool
@@ -39,7 +45,7 @@ type view struct {
 
 // New gives an empty Binder. Settings is read and written: SET statements change it.
 func New(d catalog.Describer, settings map[string]string) *Binder {
-	return &Binder{describer: d, settings: settings, tables: map[string]*catalog.Table{}, views: map[string]*view{}, scans: map[string]*rel{},
+	return &Binder{describer: d, settings: settings, ns: newNamespace(), tables: map[string]*catalog.Table{}, defs: map[string]*ast.CreateTable{}, views: map[string]*view{}, scans: map[string]*rel{},
 		caps: map[*catalog.Table]catalog.Caps{}, places: map[plan.Expr]ast.Pos{}}
 }
 
@@ -52,7 +58,7 @@ func (b *Binder) Tables() []*catalog.Table {
 	return out
 }
 
-// Declare adds a table from outside the file.
+// Declare adds a table, or replaces it.
 func (b *Binder) Declare(t *catalog.Table) {
 	if _, ok := b.tables[t.Name]; !ok {
 		b.order = append(b.order, t.Name)
@@ -60,12 +66,33 @@ func (b *Binder) Declare(t *catalog.Table) {
 	b.tables[t.Name] = t
 }
 
+// forget drops a table or view.
+func (b *Binder) forget(key string) {
+	delete(b.tables, key)
+	delete(b.defs, key)
+	delete(b.views, key)
+	if i := slices.Index(b.order, key); i >= 0 {
+		b.order = slices.Delete(b.order, i, i+1)
+	}
+	b.stale()
+}
+
+// stale makes views read anew what they name: a declaration has changed.
+func (b *Binder) stale() {
+	for _, v := range b.views {
+		v.rel = nil
+	}
+}
+
+// Views are the names of the views, sorted.
+func (b *Binder) Views() []string { return sortedKeys(b.views) }
+
 // Sinks are the INSERTs bound so far, in order.
 func (b *Binder) Sinks() []*plan.Sink { return b.sinks }
 
 // Statement binds one statement. Its error is all faults found, joined, each of kind fault.Config with its place.
 func (b *Binder) Statement(s ast.Statement) error {
-	b.errs = nil
+	b.errs, b.shown = nil, nil
 	switch s := s.(type) {
 	case *ast.CreateTable:
 		b.createTable(s)
@@ -82,6 +109,8 @@ func (b *Binder) Statement(s ast.Statement) error {
 	case *ast.Set:
 		if s.Key != nil {
 			b.settings[s.Key.Value] = s.Value.Value
+		} else {
+			b.shown = b.showSettings()
 		}
 	case *ast.Reset:
 		if s.Key != nil {
@@ -91,19 +120,51 @@ func (b *Binder) Statement(s ast.Statement) error {
 		}
 	case *ast.Drop:
 		b.drop(s)
-	case *ast.Use: // there is one catalog with one database
+	case *ast.AlterTable:
+		b.alterTable(s)
+	case *ast.AlterView:
+		b.alterView(s)
+	case *ast.CreateCatalog:
+		b.createCatalog(s)
+	case *ast.CreateDatabase:
+		b.createDatabase(s)
+	case *ast.AlterDatabase:
+		b.alterDatabase(s)
+	case *ast.Use:
+		b.use(s)
+	case *ast.Show:
+		b.shown = b.show(s)
+	case *ast.Describe:
+		b.shown = b.describeObject(s)
 	case *ast.QueryStatement:
 		b.query(s.Query, nil)
 	default:
-		b.remedy(s.Pos(), "a job is made of CREATE TABLE, CREATE VIEW, SET and INSERT INTO … SELECT", "%s is not supported here", kindOf(s))
+		b.refuse(s)
 	}
 	return fault.Join(b.errs...)
 }
 
-// kindOf names a statement by its first words.
-func kindOf(s ast.Statement) string {
+// refuse says of a statement of Flink's that it does not run here, and what to do.
+func (b *Binder) refuse(s ast.Statement) {
+	remedy := "a job is made of CREATE TABLE, CREATE VIEW, SET and INSERT INTO … SELECT"
+	switch s.(type) {
+	case *ast.Update, *ast.Delete, *ast.Truncate:
+		remedy = "rows change by what an INSERT's query gives: write to a table with a PRIMARY KEY"
+	case *ast.CreateMaterializedTable, *ast.AlterMaterializedTable:
+		remedy = "write CREATE TABLE and INSERT INTO … SELECT: the job keeps the table fresh"
+	case *ast.CompilePlan, *ast.ExecutePlan:
+		remedy = "a job's plan is made of its file at every start; state is kept where the plan allows it"
+	case *ast.Jar, *ast.Module:
+		remedy = "functions are registered in Go or come as WASM modules"
+	case *ast.Analyze:
+		remedy = "leave it out: plans do not depend on statistics"
+	case *ast.CallProcedure:
+		remedy = "there are no procedures"
+	case *ast.StopJob:
+		remedy = "STOP JOB works in the shell, freshet sql"
+	}
 	words := strings.Fields(ast.String(s))
-	return strings.Join(words[:min(2, len(words))], " ")
+	b.remedy(s.Pos(), remedy, "%s is not supported here", strings.Join(words[:min(2, len(words))], " "))
 }
 
 func (b *Binder) errorf(p ast.Pos, format string, args ...any) {
@@ -134,11 +195,6 @@ func (b *Binder) fail(p ast.Pos, err error) {
 // poison stands for an expression that has a fault already; its type agrees with everything.
 func poison() plan.Expr { return &plan.Literal{T: types.Type{}} }
 
-// tableKey is a table's name without the default catalog and database.
-func tableKey(n *ast.Name) string {
-	return strings.TrimPrefix(strings.TrimPrefix(n.Dotted(), "default_catalog."), "default_database.")
-}
-
 // relations are the names of all tables and views, for did-you-mean.
 func (b *Binder) relations() []string {
 	var out []string
@@ -150,24 +206,28 @@ func (b *Binder) relations() []string {
 }
 
 func (b *Binder) drop(s *ast.Drop) {
-	name := tableKey(s.Name)
+	key := b.key(s.Name)
 	switch s.Kind {
 	case "TABLE":
-		if _, ok := b.tables[name]; !ok && !s.IfExists {
-			b.remedy(s.Name.Pos(), fault.DidYouMean(name, b.relations()), "table %s does not exist", name)
-		}
-		delete(b.tables, name)
-		for i, n := range b.order {
-			if n == name {
-				b.order = append(b.order[:i:i], b.order[i+1:]...)
-				break
-			}
+		switch _, ok := b.tables[key]; {
+		case ok:
+			b.forget(key)
+		case b.views[key] != nil:
+			b.remedy(s.Name.Pos(), "write DROP VIEW", "%s is a view", key)
+		case !s.IfExists:
+			b.remedy(s.Name.Pos(), fault.DidYouMean(key, b.order), "table %s does not exist", key)
 		}
 	case "VIEW":
-		if _, ok := b.views[name]; !ok && !s.IfExists {
-			b.remedy(s.Name.Pos(), fault.DidYouMean(name, b.relations()), "view %s does not exist", name)
+		switch {
+		case b.views[key] != nil:
+			b.forget(key)
+		case b.tables[key] != nil:
+			b.remedy(s.Name.Pos(), "write DROP TABLE", "%s is a table", key)
+		case !s.IfExists:
+			b.remedy(s.Name.Pos(), fault.DidYouMean(key, sortedKeys(b.views)), "view %s does not exist", key)
 		}
-		delete(b.views, name)
+	case "DATABASE", "CATALOG":
+		b.dropDatabase(s)
 	default:
 		b.errorf(s.Pos(), "DROP %s is not supported here", s.Kind)
 	}
@@ -190,25 +250,51 @@ func (b *Binder) describe(t *catalog.Table) (catalog.Caps, bool) {
 // Detached binds a statement of EXPLAIN into sinks of its own: nodes are shared neither with the job nor with other calls. A query without
 // INSERT gets a print sink.
 func (b *Binder) Detached(s ast.Statement) ([]*plan.Sink, error) {
-	d := New(b.describer, b.settings)
-	d.tables, d.order, d.caps = b.tables, b.order, b.caps
+	d := *b
+	d.sinks, d.errs, d.scans, d.views = nil, nil, map[string]*rel{}, map[string]*view{}
 	for name, v := range b.views {
-		d.views[name] = &view{def: v.def, bad: v.bad}
+		d.views[name] = &view{def: v.def, at: v.at, bad: v.bad}
 	}
 	q, ok := s.(*ast.QueryStatement)
 	if !ok {
 		err := d.Statement(s)
 		return d.sinks, err
 	}
-	r := d.query(q.Query, nil)
-	if r != nil {
-		t := &catalog.Table{Name: "result", Options: map[string]string{"connector": "print"}, Pos: s.Pos()}
-		n := &plan.Sink{Input: r.node, Table: t, Caps: catalog.Caps{Sink: true, SinkMode: catalog.AllChanges}}
-		for i, c := range r.out() {
-			t.Columns = append(t.Columns, catalog.Column{Name: c.Name, Type: c.Type})
-			n.Columns = append(n.Columns, i)
-		}
-		d.sinks = append(d.sinks, plan.New(n, s.Pos()))
-	}
+	d.Query(q, "print")
 	return d.sinks, fault.Join(d.errs...)
+}
+
+// ResultTable is the name of the tables that queries without INSERT write to, before a number.
+const ResultTable = "result"
+
+// Do runs f and gives the faults that it found.
+func (b *Binder) Do(f func()) error {
+	b.errs, b.shown = nil, nil
+	f()
+	return fault.Join(b.errs...)
+}
+
+// Clear forgets the sinks bound so far, and what they read: the next statement starts a job of its own.
+func (b *Binder) Clear() {
+	b.sinks, b.scans = nil, map[string]*rel{}
+	b.stale()
+}
+
+// Query binds a query into a sink that shows its changes: a table result of the connector.
+func (b *Binder) Query(q *ast.QueryStatement, connector string) {
+	r := b.query(q.Query, nil)
+	if r == nil {
+		return
+	}
+	name := ResultTable
+	for n := 2; slices.ContainsFunc(b.sinks, func(s *plan.Sink) bool { return s.Table.Name == name }); n++ {
+		name = ResultTable + strconv.Itoa(n)
+	}
+	t := &catalog.Table{Name: name, Options: map[string]string{"connector": connector}, Pos: q.Pos()}
+	n := &plan.Sink{Input: r.node, Table: t, Caps: catalog.Caps{Sink: true, SinkMode: catalog.AllChanges}}
+	for i, f := range r.fields {
+		t.Columns = append(t.Columns, catalog.Column{Name: f.name, Type: r.out()[i].Type})
+		n.Columns = append(n.Columns, i)
+	}
+	b.sinks = append(b.sinks, plan.New(n, q.Pos()))
 }

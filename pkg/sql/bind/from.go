@@ -64,8 +64,8 @@ func alias(b *Binder, r *rel, a *ast.TableAlias, def string) *rel {
 
 // tableName binds a WITH name, a view or a table, in this order.
 func (b *Binder) tableName(t *ast.TableName, with *ctes) *rel {
-	name := tableKey(t.Name)
-	if c := with.find(name); c != nil {
+	name := b.key(t.Name)
+	if c := with.find(t.Name.Dotted()); c != nil {
 		if c.rel == nil {
 			if c.rel = b.query(c.query, c.outer); c.rel == nil {
 				return nil
@@ -113,7 +113,10 @@ func (b *Binder) view(t *ast.TableName, v *view) *rel {
 		return nil // its faults were told where it was created
 	case v.rel == nil:
 		v.busy = true
+		now := b.ns.now
+		b.ns.now = v.at
 		v.rel = b.query(v.def.Query, nil)
+		b.ns.now = now
 		v.busy = false
 		if v.bad = v.rel == nil; v.bad {
 			return nil

@@ -13,7 +13,7 @@ import (
 )
 
 func (b *Binder) insert(s *ast.Insert) {
-	name := tableKey(s.Table)
+	name := b.key(s.Table)
 	table := b.tables[name]
 	if table == nil {
 		if b.views[name] != nil {

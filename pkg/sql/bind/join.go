@@ -112,7 +112,7 @@ func (b *Binder) joinCondition(j *ast.Join, r *rel, nleft int) plan.Expr {
 
 // lookupJoin binds left JOIN t FOR SYSTEM_TIME AS OF left.proctime ON ….
 func (b *Binder) lookupJoin(j *ast.Join, left *rel, t *ast.TableName) *rel {
-	name := tableKey(t.Name)
+	name := b.key(t.Name)
 	table := b.tables[name]
 	if table == nil {
 		if b.views[name] != nil {

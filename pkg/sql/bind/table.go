@@ -7,6 +7,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/sql/ast"
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
+	"github.com/freshet-dw/freshet/pkg/sql/parse"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
@@ -14,105 +15,117 @@ import (
 func (b *Binder) exists(name string) bool { return b.tables[name] != nil || b.views[name] != nil }
 
 func (b *Binder) createTable(s *ast.CreateTable) {
-	name := tableKey(s.Name)
-	if b.exists(name) {
+	key, ok := b.newKey(s.Name)
+	if !ok {
+		return
+	}
+	if b.exists(key) {
 		if !s.IfNotExists && !s.OrReplace {
-			b.errorf(s.Name.Pos(), "%s exists already", name)
+			b.errorf(s.Name.Pos(), "%s exists already", key)
 		}
 		if !s.OrReplace {
 			return
 		}
 	}
+	replaced := b.exists(key)
+	d := b.definition(s)
+	var filled []*ast.Name
 	if s.As != nil {
-		b.remedy(s.As.Pos(), "write CREATE TABLE, then INSERT INTO … SELECT", "CREATE TABLE … AS is not supported")
-		return
+		if filled = b.asQuery(s, d); filled == nil {
+			return
+		}
 	}
-	t := &catalog.Table{Name: name, Options: map[string]string{}, OptionPos: map[string]catalog.Pos{}, Pos: s.Name.Pos()}
-	if s.Comment != nil {
-		t.Comment = s.Comment.Value
+	b.defs[key] = d
+	b.Declare(b.table(key, d))
+	if replaced {
+		delete(b.views, key)
+		b.stale()
 	}
-	if s.Like != nil {
-		b.like0(s.Like, t)
+	if s.As != nil && len(b.errs) == 0 {
+		b.insert(&ast.Insert{Loc: s.Loc, Table: s.Name, Columns: filled, Query: s.As})
 	}
-	for _, o := range s.Options {
+}
+
+// asQuery adds to a definition the columns that the query of CREATE TABLE … AS gives, after its own. Own columns of the same name keep their
+// type; a list of names alone orders them. It gives the names of the query's columns, nil after a fault.
+func (b *Binder) asQuery(s *ast.CreateTable, d *ast.CreateTable) []*ast.Name {
+	r := b.query(s.As, nil)
+	if r == nil {
+		return nil
+	}
+	defs, names := map[string]*ast.ColumnDef{}, []*ast.Name(nil)
+	var order []*ast.ColumnDef
+	for i, f := range r.fields {
+		at := itemPos(s.As, i)
+		if defs[f.name] != nil {
+			b.remedy(at, "give one of them another alias", "the query has two columns %s", f.name)
+			return nil
+		}
+		t, err := parse.Type("", r.out()[i].Type.String())
+		if err != nil || r.out()[i].Type.Kind == types.Null {
+			b.remedy(at, "CAST it to a type that a table can have", "column %s is %s, which a table cannot hold", f.name, r.out()[i].Type)
+			return nil
+		}
+		id := &ast.Ident{Loc: ast.Loc{Start: at, End: at}, Name: f.name}
+		defs[f.name] = &ast.ColumnDef{Loc: id.Loc, Name: id, Type: t}
+		names = append(names, &ast.Name{Loc: id.Loc, Parts: []*ast.Ident{id}})
+		order = append(order, defs[f.name])
+	}
+	var own []*ast.ColumnDef
+	bare := 0
+	for _, c := range d.Columns {
+		if c.Type == nil && c.Computed == nil {
+			q := defs[c.Name.Name]
+			if q == nil {
+				b.remedy(c.Name.Pos(), fault.DidYouMean(c.Name.Name, sortedKeys(defs)), "the query gives no column %s", c.Name.Name)
+				return nil
+			}
+			bare++
+			c = q
+		}
+		own = append(own, c)
+	}
+	if bare > 0 && (bare != len(order) || bare != len(own)) {
+		b.remedy(d.Columns[0].Pos(), "name all of them, without types, or give their types", "the list of names orders the query's %d columns, it has %d", len(order), len(own))
+		return nil
+	}
+	for _, c := range order {
+		if !slices.ContainsFunc(own, func(o *ast.ColumnDef) bool { return o.Name.Name == c.Name.Name }) {
+			own = append(own, c)
+		}
+	}
+	d.Columns = own
+	return names
+}
+
+// table makes the table that a definition describes.
+func (b *Binder) table(key string, d *ast.CreateTable) *catalog.Table {
+	t := &catalog.Table{Name: key, Options: map[string]string{}, OptionPos: map[string]catalog.Pos{}, Comment: text(d.Comment), Pos: d.Name.Pos()}
+	for _, o := range d.Options {
 		t.Options[o.Key.Value] = o.Value.Value
 		t.OptionPos[o.Key.Value] = o.Pos()
 	}
-	b.columns(s.Columns, t)
-	b.primaryKey(s, t)
-	for _, p := range s.PartitionBy {
+	b.columns(d.Columns, t)
+	b.primaryKey(d.Keys, t)
+	for _, p := range d.PartitionBy {
 		if i := b.column(t, p); i >= 0 {
 			t.PartitionBy = append(t.PartitionBy, i)
 		}
 	}
-	for _, w := range s.Watermarks {
+	for _, w := range d.Watermarks {
 		b.watermark(w, t)
 	}
 	if t.Options["connector"] == "" {
-		b.remedy(s.Name.Pos(), "add WITH ('connector' = 'kafka', …)", "table %s has no connector", name)
+		b.remedy(d.Name.Pos(), "add WITH ('connector' = 'kafka', …)", "table %s has no connector", key)
+		return t
 	}
-	b.Declare(t)
-	if len(b.errs) > 0 || t.Options["connector"] == "" {
-		return
+	if len(b.errs) > 0 {
+		return t
 	}
 	if caps, ok := b.describe(t); ok {
 		b.checkMetadata(t, caps)
 	}
-}
-
-// like0 copies what LIKE takes from another table.
-func (b *Binder) like0(l *ast.TableLike, t *catalog.Table) {
-	name := tableKey(l.Table)
-	src := b.tables[name]
-	if src == nil {
-		b.remedy(l.Table.Pos(), fault.DidYouMean(name, b.relations()), "table %s does not exist", name)
-		return
-	}
-	excluded := map[string]bool{}
-	for _, o := range l.Options {
-		excluded[o.Feature] = o.Merge == "EXCLUDING"
-		if o.Feature == "ALL" && o.Merge == "EXCLUDING" {
-			for _, f := range []string{"CONSTRAINTS", "GENERATED", "METADATA", "OPTIONS", "PARTITIONS", "WATERMARKS"} {
-				excluded[f] = true
-			}
-		}
-	}
-	moved := make([]int, len(src.Columns))
-	for i, c := range src.Columns {
-		moved[i] = -1
-		if c.Kind == catalog.Computed && excluded["GENERATED"] || c.Kind == catalog.Metadata && excluded["METADATA"] {
-			continue
-		}
-		moved[i] = len(t.Columns)
-		t.Columns = append(t.Columns, c)
-	}
-	for i, c := range t.Columns {
-		if x, ok := c.Computed.(plan.Expr); ok {
-			t.Columns[i].Computed = plan.Rewrite(x, func(e plan.Expr) plan.Expr {
-				if r, ok := e.(*plan.ColRef); ok {
-					return &plan.ColRef{Index: moved[r.Index], Name: r.Name, T: r.T}
-				}
-				return nil
-			})
-		}
-	}
-	if !excluded["OPTIONS"] {
-		maps.Copy(t.Options, src.Options)
-		maps.Copy(t.OptionPos, src.OptionPos)
-	}
-	if !excluded["CONSTRAINTS"] {
-		for _, k := range src.PrimaryKey {
-			t.PrimaryKey = append(t.PrimaryKey, moved[k])
-		}
-	}
-	if !excluded["PARTITIONS"] {
-		for _, k := range src.PartitionBy {
-			t.PartitionBy = append(t.PartitionBy, moved[k])
-		}
-	}
-	if w := src.Watermark; w != nil && !excluded["WATERMARKS"] && moved[w.Column] >= 0 {
-		t.Watermark = &catalog.Watermark{Column: moved[w.Column], Delay: w.Delay}
-	}
+	return t
 }
 
 // columns declares the physical and metadata columns first, so that a computed one can name any of them.
@@ -190,15 +203,7 @@ func (b *Binder) column(t *catalog.Table, id *ast.Ident) int {
 	return i
 }
 
-func (b *Binder) primaryKey(s *ast.CreateTable, t *catalog.Table) {
-	keys := slices.Clone(s.Keys)
-	for _, d := range s.Columns {
-		if d.PrimaryKey != nil {
-			k := *d.PrimaryKey
-			k.Columns = []*ast.Ident{d.Name}
-			keys = append(keys, &k)
-		}
-	}
+func (b *Binder) primaryKey(keys []*ast.PrimaryKey, t *catalog.Table) {
 	for n, k := range keys {
 		switch {
 		case k.Unique:
@@ -275,20 +280,31 @@ func (b *Binder) checkMetadata(t *catalog.Table, caps catalog.Caps) {
 }
 
 func (b *Binder) createView(s *ast.CreateView) {
-	name := tableKey(s.Name)
-	if b.exists(name) {
+	key, ok := b.newKey(s.Name)
+	if !ok {
+		return
+	}
+	if b.exists(key) {
 		if !s.IfNotExists && !s.OrReplace {
-			b.errorf(s.Name.Pos(), "%s exists already", name)
+			b.errorf(s.Name.Pos(), "%s exists already", key)
 		}
 		if !s.OrReplace {
 			return
 		}
 	}
-	v := &view{def: s}
-	before := len(b.errs)
-	v.rel = b.query(s.Query, nil)
-	if v.bad = v.rel == nil || len(b.errs) > before; !v.bad {
-		v.rel = b.rename(v.rel, s.Columns)
+	if b.exists(key) {
+		b.forget(key)
 	}
-	b.views[name] = v
+	b.views[key] = b.newView(s)
+}
+
+// newView checks a view by binding it where it is declared.
+func (b *Binder) newView(def *ast.CreateView) *view {
+	v := &view{def: def, at: b.ns.now}
+	before := len(b.errs)
+	v.rel = b.query(def.Query, nil)
+	if v.bad = v.rel == nil || len(b.errs) > before; !v.bad {
+		v.rel = b.rename(v.rel, def.Columns)
+	}
+	return v
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/freshet-dw/freshet/pkg/config"
@@ -195,10 +196,12 @@ func explainCommand() Command {
 			if err != nil {
 				return WithSource(err, string(src))
 			}
-			for _, text := range script.Explains {
-				fmt.Fprintln(env.Stdout, text)
+			for _, r := range script.Results {
+				for _, row := range r.Rows {
+					fmt.Fprintln(env.Stdout, strings.Join(row, "\t"))
+				}
 			}
-			if script.Plan == nil && len(script.Explains) == 0 {
+			if script.Plan == nil && len(script.Results) == 0 {
 				return fault.WithRemedy(fault.Newf(fault.Config, "%s has no INSERT INTO and no EXPLAIN: there is nothing to plan", file), "add an INSERT INTO … SELECT …")
 			}
 			fmt.Fprint(env.Stdout, script.Explain(true))
