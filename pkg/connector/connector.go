@@ -77,6 +77,8 @@ type Env struct {
 	Job string
 	// Instance tells apart the processes that run the job; it must be the same after a restart of the same replica.
 	Instance string
+	// Ephemeral jobs are not run again: what keeps their progress may go when they end.
+	Ephemeral bool
 	// Dir is what relative paths in options are relative to: the SQL file's directory.
 	Dir   string
 	Zone  *time.Location
@@ -150,6 +152,17 @@ func NewSet(cs ...Connector) *Set {
 		}
 	}
 	return s
+}
+
+// With is the set with more connectors.
+func (s *Set) With(cs ...Connector) *Set {
+	out := NewSet(cs...)
+	for n, c := range s.byName {
+		if _, ok := out.byName[n]; !ok {
+			out.byName[n] = c
+		}
+	}
+	return out
 }
 
 // Names lists the connector names.

@@ -21,6 +21,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/obs"
 	"github.com/freshet-dw/freshet/pkg/sql"
+	"github.com/freshet-dw/freshet/pkg/sql/bind"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 )
 
@@ -34,6 +35,10 @@ type Runtime struct {
 	// Settings are defaults for SET, as "execution.checkpointing.interval".
 	Settings map[string]string
 	Restart  fault.Policy
+	// Queries is the connector that shows SELECTs without INSERT, as a part of a file's job; empty: they are no part of it.
+	Queries string
+	// Ephemeral jobs leave nothing behind: their progress is of no use to a later run.
+	Ephemeral bool
 }
 
 // Job is a compiled SQL file.
@@ -42,9 +47,11 @@ type Job struct {
 	File   string
 	Source string
 	Plan   *plan.Plan
-	rt     *Runtime
-	cfg    exec.Config
-	dir    string
+	// Results are what the file's SHOW, DESCRIBE and EXPLAIN answer.
+	Results []*bind.Result
+	rt      *Runtime
+	cfg     exec.Config
+	dir     string
 }
 
 // Settings that the runtime reads.
@@ -70,21 +77,30 @@ func (rt *Runtime) Compile(file, name string) (*Job, error) {
 
 // CompileText is Compile of a text that is called file in messages.
 func (rt *Runtime) CompileText(file, src, name string) (*Job, error) {
-	script, err := sql.Compile(file, src, sql.Options{Describer: rt.Connectors, Settings: rt.Settings})
+	script, err := sql.Compile(file, src, sql.Options{Describer: rt.Connectors, Settings: rt.Settings, Queries: rt.Queries})
 	if err != nil {
 		return nil, err
 	}
 	if script.Plan == nil || len(script.Plan.Sinks) == 0 {
 		return nil, fault.WithRemedy(fault.Newf(fault.Config, "%s has no INSERT INTO: there is nothing to run", file), "add an INSERT INTO … SELECT …")
 	}
-	j := &Job{Name: name, File: file, Source: src, Plan: script.Plan, rt: rt, dir: filepath.Dir(file)}
-	if j.Name == "" {
-		j.Name = strings.TrimSuffix(filepath.Base(file), ".sql")
+	if name == "" {
+		name = strings.TrimSuffix(filepath.Base(file), ".sql")
 	}
 	if n := script.Plan.Settings[setName]; n != "" {
-		j.Name = n
+		name = n
 	}
-	return j, j.configure(script.Plan.Settings)
+	j, err := rt.Job(script.Plan, name, filepath.Dir(file))
+	if j != nil {
+		j.File, j.Source, j.Results = file, src, script.Results
+	}
+	return j, err
+}
+
+// Job makes a job of a plan; relative paths of its tables are in dir.
+func (rt *Runtime) Job(p *plan.Plan, name, dir string) (*Job, error) {
+	j := &Job{Name: name, Plan: p, rt: rt, dir: dir}
+	return j, j.configure(p.Settings)
 }
 
 func (j *Job) configure(settings map[string]string) error {
@@ -97,21 +113,21 @@ func (j *Job) configure(settings map[string]string) error {
 		}
 		n, err := option.ParseSize(v)
 		if err != nil || n <= 0 {
-			errs = append(errs, fault.Newf(fault.Config, "%s: SET '%s' = '%s' must be a number above 0", j.File, key, v))
+			errs = append(errs, fault.Newf(fault.Config, "SET '%s' = '%s' must be a number above 0", key, v))
 		}
 		return int(n)
 	}
 	if v := settings[setInterval]; v != "" {
 		d, err := option.ParseDuration(v)
 		if err != nil || d < 10*time.Millisecond {
-			errs = append(errs, fault.Newf(fault.Config, "%s: SET '%s' = '%s' must be a duration of at least 10 ms", j.File, setInterval, v))
+			errs = append(errs, fault.Newf(fault.Config, "SET '%s' = '%s' must be a duration of at least 10 ms", setInterval, v))
 		}
 		c.Interval = d
 	}
 	if v := settings[setZone]; v != "" {
 		z, err := time.LoadLocation(v)
 		if err != nil {
-			errs = append(errs, fault.Wrap(fault.Config, err, "%s: SET '%s' = '%s'", j.File, setZone, v))
+			errs = append(errs, fault.Wrap(fault.Config, err, "SET '%s' = '%s'", setZone, v))
 		}
 		c.Zone = z
 	}
@@ -127,7 +143,7 @@ func (j *Job) Run(ctx context.Context, onEpoch func(exec.Stats)) error {
 	bad := obs.Register(j.rt.Tel.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "freshet_job_bad_records_total", Help: "Records that could not be decoded, by reason."}, []string{"job", "table", "reason"}))
 	env := &connector.Env{
-		Job: j.Name, Instance: j.rt.Instance, Dir: j.dir, Zone: j.cfg.Zone, Tel: j.rt.Tel, State: j.rt.State,
+		Job: j.Name, Instance: j.rt.Instance, Ephemeral: j.rt.Ephemeral, Dir: j.dir, Zone: j.cfg.Zone, Tel: j.rt.Tel, State: j.rt.State,
 		Metrics: &connector.Metrics{Bad: func(table, reason string, n int) { bad.WithLabelValues(j.Name, table, reason).Add(float64(n)) }},
 	}
 	if env.Instance == "" {

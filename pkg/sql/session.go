@@ -27,8 +27,8 @@ type Outcome struct {
 	Shown *bind.Result
 	// Plan is the job that it asks to run; nil for other statements.
 	Plan *plan.Plan
-	// Query is the result's columns when the job is a query's.
-	Query plan.Schema
+	// Query is the table that the result goes to when the job is a query's.
+	Query *catalog.Table
 }
 
 // NewSession gives a session that knows what the included files declare. It is usable also when some of them have faults, which the error tells.
@@ -43,8 +43,14 @@ func NewSession(opts Options) (*Session, error) {
 		included, err := parse.File(f.Name, f.Src)
 		errs = append(errs, err)
 		for _, st := range included {
-			switch st.(type) {
-			case *ast.CreateTable, *ast.CreateView, *ast.Set:
+			switch st := st.(type) {
+			case *ast.CreateTable:
+				st.IfNotExists = true
+				if st.As == nil {
+					errs = append(errs, s.b.Statement(st))
+				}
+			case *ast.CreateView:
+				st.IfNotExists = true
 				errs = append(errs, s.b.Statement(st))
 			}
 		}
@@ -75,7 +81,7 @@ func (s *Session) Execute(st ast.Statement) (*Outcome, error) {
 		err := s.b.Do(func() { s.b.Query(x, connector) })
 		o, err := s.job(err)
 		if o != nil && o.Plan != nil {
-			o.Query = o.Plan.Sinks[0].Input.Props().Out
+			o.Query = o.Plan.Sinks[0].Table
 		}
 		return o, err
 	}

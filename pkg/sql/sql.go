@@ -22,7 +22,7 @@ type Options struct {
 	Describer catalog.Describer
 	// Settings hold before the file's first SET.
 	Settings map[string]string
-	// Include are files whose CREATEs and SETs come first; their INSERTs are jobs of their own and not part of this one.
+	// Include are files whose tables and views are known from the start, the first declaration of each name.
 	Include []File
 	// Queries is the connector of the tables that SELECTs without INSERT write to, as part of the job. Empty: they are checked and left out.
 	Queries string

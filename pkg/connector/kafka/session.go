@@ -81,7 +81,7 @@ func (c *Connector) OpenSession(ctx context.Context, env *connector.Env, p *plan
 		for _, topic := range t.topics {
 			s.byTopic[topic] = append(s.byTopic[topic], n.P.ID)
 		}
-		if g := n.Table.Options["properties.group.id"]; g != "" {
+		if g := n.Table.Options["properties.group.id"]; g != "" && !env.Ephemeral {
 			s.group = g
 		}
 	}
@@ -133,7 +133,7 @@ func (s *session) connect(ctx context.Context, p *plan.Plan) error {
 	}
 	id := s.group + "-" + s.env.Instance
 	opts := append(base,
-		kgo.TransactionalID(id), kgo.TransactionTimeout(60*time.Second), kgo.ConsumerGroup(s.group), kgo.InstanceID(id),
+		kgo.TransactionalID(id), kgo.TransactionTimeout(60*time.Second), kgo.ConsumerGroup(s.group),
 		kgo.ConsumeTopics(topics...), kgo.Balancers(balancer), kgo.SessionTimeout(10*time.Second), kgo.HeartbeatInterval(2*time.Second), kgo.RebalanceTimeout(30*time.Second),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords(),
 		kgo.FetchMaxWait(100*time.Millisecond), kgo.FetchMaxPartitionBytes(4<<20), kgo.FetchMaxBytes(32<<20), kgo.MaxConcurrentFetches(4),
@@ -143,6 +143,9 @@ func (s *session) connect(ctx context.Context, p *plan.Plan) error {
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.onRevoked(m) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.onRevoked(m) }),
 	)
+	if !s.env.Ephemeral { // a static member does not leave its group
+		opts = append(opts, kgo.InstanceID(id))
+	}
 	if s.client, err = kgo.NewGroupTransactSession(opts...); err != nil {
 		plainClient.Close()
 		return fault.Wrap(fault.Config, err, "open Kafka session of job %s", s.env.Job)
@@ -485,6 +488,13 @@ func (s *session) Close() error {
 		s.client.Close()
 	}
 	if s.adm != nil {
+		if s.env.Ephemeral && len(s.sources) > 0 {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			if _, err := s.adm.DeleteGroup(ctx, s.group); err != nil {
+				s.log.Debug("delete the query's consumer group", "group", s.group, "err", err)
+			}
+		}
 		s.adm.Close()
 	}
 	return nil

@@ -28,6 +28,8 @@ type Env struct {
 	Stdout io.Writer // results
 	Stderr io.Writer // progress, logs, errors
 	Vars   []string  // environment variables as "NAME=value"
+	// Interruptible gives a context that the next Ctrl-C ends instead of the process's, until stop is called; nil where there is no such thing.
+	Interruptible func(ctx context.Context) (inner context.Context, stop func())
 }
 
 // Command is a verb.

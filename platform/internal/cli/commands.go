@@ -7,6 +7,7 @@ func Commands() []Command {
 		upCommand(),
 		runCommand(),
 		explainCommand(),
+		sqlCommand(),
 		simulateCommand(),
 		versionCommand(),
 		docsCommand(),

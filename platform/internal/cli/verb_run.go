@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/layer"
 	"github.com/freshet-dw/freshet/pkg/obs"
 	"github.com/freshet-dw/freshet/pkg/sql"
+	"github.com/freshet-dw/freshet/pkg/sql/bind"
 	"github.com/freshet-dw/freshet/pkg/warehouse"
 )
 
@@ -26,9 +28,9 @@ func runCommand() Command {
 		Usage: `[flags] FILE.sql | [flags] -target=all
 
 With a file: compiles it, runs its INSERTs as one job and shows a line of
-progress a second. The job ends when its sources are bounded and read to the
-end, or at Ctrl-C, after a last commit. Connections come from the nearest
-freshet.yaml above the file, or the one of -C.
+progress a second; the changes of a SELECT alone are printed. The job ends when
+its sources are bounded and read to the end, or at Ctrl-C, after a last commit.
+Connections come from the nearest freshet.yaml above the file, or the one of -C.
 
 With -target: runs layers of the warehouse in the current directory (or -C).
 Targets: all, or any of ods-binlog, ods-collect, ods-logs, ods-land, dim-build,
@@ -65,6 +67,15 @@ dim-lookup, dwd, dm-light, dm-heavy, platform, separated by commas.`,
 	}
 }
 
+// printResults writes what SHOW, DESCRIBE and EXPLAIN answer, a row a line with tabs between.
+func printResults(w io.Writer, rs []*bind.Result) {
+	for _, r := range rs {
+		for _, row := range r.Rows {
+			fmt.Fprintln(w, strings.Join(row, "\t"))
+		}
+	}
+}
+
 // load reads the configuration of the warehouse directory.
 func (s *settings) load(env Env, flags *config.Flags, dir string) error {
 	return config.Load(s, config.Sources{File: filepath.Join(dir, warehouse.FileName), Optional: true, Env: env.Vars, Flags: flags})
@@ -94,10 +105,12 @@ func runFile(ctx context.Context, env Env, s *settings, flags *config.Flags, dir
 	if err != nil {
 		return fault.Wrap(fault.Config, err, "read SQL file")
 	}
+	rt.Queries = "print"
 	j, err := rt.CompileText(file, string(src), name)
 	if err != nil {
 		return WithSource(err, string(src))
 	}
+	printResults(env.Stdout, j.Results)
 	fmt.Fprintf(env.Stderr, "job %s: %d sinks, state in %s\n", j.Name, len(j.Plan.Sinks), rt.State)
 	p := newProgress(env, started)
 	if err := j.Run(ctx, p.epoch); err != nil {
@@ -196,11 +209,7 @@ func explainCommand() Command {
 			if err != nil {
 				return WithSource(err, string(src))
 			}
-			for _, r := range script.Results {
-				for _, row := range r.Rows {
-					fmt.Fprintln(env.Stdout, strings.Join(row, "\t"))
-				}
-			}
+			printResults(env.Stdout, script.Results)
 			if script.Plan == nil && len(script.Results) == 0 {
 				return fault.WithRemedy(fault.Newf(fault.Config, "%s has no INSERT INTO and no EXPLAIN: there is nothing to plan", file), "add an INSERT INTO … SELECT …")
 			}
