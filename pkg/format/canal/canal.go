@@ -2,22 +2,22 @@
 // canal-json format.
 //
 // A message holds the rows of one statement on one table: {"data":[{…}],"old":[{…}],"type":"UPDATE",…}. INSERT gives +I,
-// DELETE −D, and UPDATE a pair of −U and +U per element, the old row being the new one with the values of "old" put in. A key
-// that is in "old" with null was null before; Flink takes it as unchanged. DDL messages give no row. All rows of a message come out, or
-// none.
+// DELETE −D, and UPDATE a pair of −U and +U per element, the old row being the new one with the values of "old" put in; a key
+// that is in "old" with null was null before. DDL messages give no row, of any kind, where Flink knows CREATE only. All rows of a message
+// come out, or none.
 package canal
 
 import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 
 	"github.com/apache/arrow/go/v15/arrow/array"
 
 	"github.com/freshet-dw/freshet/pkg/engine/batch"
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/format"
+	"github.com/freshet-dw/freshet/pkg/format/internal/envelope"
 	"github.com/freshet-dw/freshet/pkg/format/internal/option"
 	"github.com/freshet-dw/freshet/pkg/format/json"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
@@ -72,30 +72,19 @@ func keys() *json.Keys {
 	return json.NewKeys("data", "old", "type", "database", "table", "ts", "es", "sqlType", "pkNames")
 }
 
-type metadata struct {
-	key int
-	typ types.Type
-}
-
-func allMetadata() map[string]metadata {
-	return map[string]metadata{
-		"database":            {keyDatabase, types.String()},
-		"table":               {keyTable, types.String()},
-		"sql-type":            {keySQLType, types.MapOf(types.String(), types.Of(types.Int))},
-		"pk-names":            {keyPKNames, types.ArrayOf(types.String())},
-		"ingestion-timestamp": {keyTs, types.TimestampLTZOf(3)},
-		"event-timestamp":     {keyEs, types.TimestampLTZOf(3)},
+func metadata() map[string]envelope.Metadata {
+	return map[string]envelope.Metadata{
+		"database":            {Key: keyDatabase, Type: types.String()},
+		"table":               {Key: keyTable, Type: types.String()},
+		"sql-type":            {Key: keySQLType, Type: types.MapOf(types.String(), types.Of(types.Int))},
+		"pk-names":            {Key: keyPKNames, Type: types.ArrayOf(types.String())},
+		"ingestion-timestamp": {Key: keyTs, Type: types.TimestampLTZOf(3)},
+		"event-timestamp":     {Key: keyEs, Type: types.TimestampLTZOf(3)},
 	}
 }
 
 // Metadata are the columns that METADATA FROM 'value.…' can name, without the prefix, and their types.
-func Metadata() map[string]types.Type {
-	out := map[string]types.Type{}
-	for k, m := range allMetadata() {
-		out[k] = m.typ
-	}
-	return out
-}
+func Metadata() map[string]types.Type { return envelope.Types(metadata()) }
 
 // Decoder decodes canal-json. It is not safe for concurrent use.
 type Decoder struct {
@@ -121,24 +110,10 @@ func NewDecoder(fields []format.Field, meta []string, opts Options) (*Decoder, e
 		return nil, fault.Wrap(fault.Config, err, Name)
 	}
 	d := &Decoder{opts: opts, fields: len(fields), row: row, keys: keys(), envelope: make([]json.Span, keyCount)}
-	known := allMetadata()
-	var extra []format.Field
-	for _, name := range meta {
-		m, ok := known[strings.TrimPrefix(name, "value.")]
-		if !ok {
-			var names []string
-			for k := range known {
-				names = append(names, k)
-			}
-			return nil, fault.WithRemedy(fault.Newf(fault.Config, "%s has no metadata %q", Name, name), fault.DidYouMean(name, names))
-		}
-		d.metaKeys = append(d.metaKeys, m.key)
-		extra = append(extra, format.Field{Name: name, Type: m.typ})
+	if d.metaKeys, d.meta, err = envelope.Resolve(Name, metadata(), meta, json.Options{EpochUnit: json.Millisecond, IgnoreParseErrors: opts.JSON.IgnoreParseErrors}); err != nil {
+		return nil, err
 	}
-	if d.meta, err = json.NewRow(extra, json.Options{EpochMillis: true, IgnoreParseErrors: opts.JSON.IgnoreParseErrors}); err != nil {
-		return nil, fault.Wrap(fault.Config, err, Name)
-	}
-	d.extra = make([]json.Span, len(extra))
+	d.extra = make([]json.Span, len(meta))
 	return d, nil
 }
 
@@ -285,40 +260,8 @@ func (d *Decoder) update(v []byte, out *batch.Builder, msg int32) error {
 	return err
 }
 
-// Encoder encodes each row as a message of its own, as Flink does: +I and +U as INSERT, −U and −D as DELETE.
-type Encoder struct {
-	w   *json.RowWriter
-	buf []byte
-}
-
-var _ format.Encoder = (*Encoder)(nil)
-
-// NewEncoder makes an encoder for rows of the fields.
-func NewEncoder(fields []format.Field, opts Options) (*Encoder, error) {
-	w, err := json.NewRowWriter(fields, opts.JSON)
-	if err != nil {
-		return nil, fault.Wrap(fault.Config, err, Name)
-	}
-	return &Encoder{w: w}, nil
-}
-
-// Encode implements format.Encoder.
-func (e *Encoder) Encode(b *batch.Batch, emit func(row int, value []byte) error) error {
-	for i := 0; i < b.N; i++ {
-		buf := append(e.buf[:0], `{"data":[`...)
-		buf, err := e.w.AppendRow(buf, b.Cols, i)
-		if err != nil {
-			return fault.Wrap(fault.Data, err, "encode canal-json")
-		}
-		if b.Kind(i).Retracts() {
-			buf = append(buf, `],"type":"DELETE"}`...)
-		} else {
-			buf = append(buf, `],"type":"INSERT"}`...)
-		}
-		e.buf = buf
-		if err := emit(i, buf); err != nil {
-			return err
-		}
-	}
-	return nil
+// NewEncoder makes an encoder for rows of the fields: +I and +U are of type INSERT, −U and −D of type DELETE.
+func NewEncoder(fields []format.Field, opts Options) (*envelope.Encoder, error) {
+	return envelope.NewEncoder(Name, fields, opts.JSON, envelope.Text{Before: `{"data":[`, After: `],"type":"INSERT"}`},
+		envelope.Text{Before: `{"data":[`, After: `],"type":"DELETE"}`})
 }

@@ -8,11 +8,11 @@ package debezium
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/freshet-dw/freshet/pkg/engine/batch"
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/format"
+	"github.com/freshet-dw/freshet/pkg/format/internal/envelope"
 	"github.com/freshet-dw/freshet/pkg/format/internal/option"
 	"github.com/freshet-dw/freshet/pkg/format/json"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
@@ -50,33 +50,23 @@ const (
 	sourceCount
 )
 
-// metadata is where a metadata column comes from: a key of the envelope, or of the source when fromSource is set.
-type metadata struct {
-	key        int
-	fromSource bool
-	typ        types.Type
-}
+// ofSource marks the keys of metadata that are in the envelope's source.
+const ofSource = 1 << 8
 
-func allMetadata() map[string]metadata {
-	return map[string]metadata{
-		"schema":              {keySchema, false, types.String()},
-		"ingestion-timestamp": {keyTs, false, types.TimestampLTZOf(3)},
-		"source.timestamp":    {sourceTs, true, types.TimestampLTZOf(3)},
-		"source.database":     {sourceDB, true, types.String()},
-		"source.schema":       {sourceSchema, true, types.String()},
-		"source.table":        {sourceTable, true, types.String()},
-		"source.properties":   {keySource, false, types.MapOf(types.String(), types.String())},
+func metadata() map[string]envelope.Metadata {
+	return map[string]envelope.Metadata{
+		"schema":              {Key: keySchema, Type: types.String()},
+		"ingestion-timestamp": {Key: keyTs, Type: types.TimestampLTZOf(3)},
+		"source.timestamp":    {Key: ofSource | sourceTs, Type: types.TimestampLTZOf(3)},
+		"source.database":     {Key: ofSource | sourceDB, Type: types.String()},
+		"source.schema":       {Key: ofSource | sourceSchema, Type: types.String()},
+		"source.table":        {Key: ofSource | sourceTable, Type: types.String()},
+		"source.properties":   {Key: keySource, Type: types.MapOf(types.String(), types.String())},
 	}
 }
 
 // Metadata are the columns that METADATA FROM 'value.…' can name, without the prefix, and their types.
-func Metadata() map[string]types.Type {
-	out := map[string]types.Type{}
-	for k, m := range allMetadata() {
-		out[k] = m.typ
-	}
-	return out
-}
+func Metadata() map[string]types.Type { return envelope.Types(metadata()) }
 
 // Decoder decodes debezium-json. It is not safe for concurrent use.
 type Decoder struct {
@@ -84,7 +74,7 @@ type Decoder struct {
 	fields     int
 	row        *json.Row
 	meta       *json.Row
-	metaFrom   []metadata
+	metaKeys   []int
 	keys       *json.Keys
 	sourceKeys *json.Keys
 	wantSource bool
@@ -105,25 +95,13 @@ func NewDecoder(fields []format.Field, meta []string, opts json.Options) (*Decod
 		keys:       json.NewKeys("before", "after", "op", "source", "ts_ms", "payload", "schema"),
 		sourceKeys: json.NewKeys("ts_ms", "db", "schema", "table"),
 		envelope:   make([]json.Span, keyCount), source: make([]json.Span, sourceCount)}
-	known := allMetadata()
-	var extra []format.Field
-	for _, name := range meta {
-		m, ok := known[strings.TrimPrefix(name, "value.")]
-		if !ok {
-			var names []string
-			for k := range known {
-				names = append(names, k)
-			}
-			return nil, fault.WithRemedy(fault.Newf(fault.Config, "%s has no metadata %q", Name, name), fault.DidYouMean(name, names))
-		}
-		d.metaFrom = append(d.metaFrom, m)
-		d.wantSource = d.wantSource || m.fromSource
-		extra = append(extra, format.Field{Name: name, Type: m.typ})
+	if d.metaKeys, d.meta, err = envelope.Resolve(Name, metadata(), meta, json.Options{EpochUnit: json.Millisecond, IgnoreParseErrors: opts.IgnoreParseErrors}); err != nil {
+		return nil, err
 	}
-	if d.meta, err = json.NewRow(extra, json.Options{EpochMillis: true, IgnoreParseErrors: opts.IgnoreParseErrors}); err != nil {
-		return nil, fault.Wrap(fault.Config, err, Name)
+	for _, k := range d.metaKeys {
+		d.wantSource = d.wantSource || k&ofSource != 0
 	}
-	d.extra = make([]json.Span, len(extra))
+	d.extra = make([]json.Span, len(meta))
 	return d, nil
 }
 
@@ -179,11 +157,11 @@ func (d *Decoder) message(v []byte, out *batch.Builder, msg int32) error {
 			}
 		}
 	}
-	for i, m := range d.metaFrom {
-		if m.fromSource {
-			d.extra[i] = d.source[m.key]
+	for i, k := range d.metaKeys {
+		if k&ofSource != 0 {
+			d.extra[i] = d.source[k&^ofSource]
 		} else {
-			d.extra[i] = d.envelope[m.key]
+			d.extra[i] = d.envelope[k]
 		}
 	}
 	before, after := d.envelope[keyBefore], d.envelope[keyAfter]
@@ -225,38 +203,12 @@ func (d *Decoder) emit(v []byte, which string, s json.Span, out *batch.Builder, 
 	return nil
 }
 
-// Encoder encodes each row as a message of its own, as Flink does: +I and +U with op c, −U and −D with op d.
-type Encoder struct {
-	w   *json.RowWriter
-	buf []byte
-}
-
-var _ format.Encoder = (*Encoder)(nil)
-
-// NewEncoder makes an encoder for rows of the fields.
-func NewEncoder(fields []format.Field, opts json.Options) (*Encoder, error) {
-	w, err := json.NewRowWriter(fields, opts)
-	if err != nil {
-		return nil, fault.Wrap(fault.Config, err, Name)
+// NewEncoder makes an encoder for rows of the fields: +I and +U have the op c, −U and −D the op d. The row that is not there is null, or left out
+// with encode.ignore-null-fields.
+func NewEncoder(fields []format.Field, opts json.Options) (*envelope.Encoder, error) {
+	insert, remove := envelope.Text{Before: `{"before":null,"after":`, After: `,"op":"c"}`}, envelope.Text{Before: `{"before":`, After: `,"after":null,"op":"d"}`}
+	if opts.IgnoreNullFields {
+		insert.Before, remove.After = `{"after":`, `,"op":"d"}`
 	}
-	return &Encoder{w: w}, nil
-}
-
-// Encode implements format.Encoder.
-func (e *Encoder) Encode(b *batch.Batch, emit func(row int, value []byte) error) error {
-	for i := 0; i < b.N; i++ {
-		open, close := `{"before":null,"after":`, `,"op":"c"}`
-		if b.Kind(i).Retracts() {
-			open, close = `{"before":`, `,"after":null,"op":"d"}`
-		}
-		buf, err := e.w.AppendRow(append(e.buf[:0], open...), b.Cols, i)
-		if err != nil {
-			return fault.Wrap(fault.Data, err, "encode debezium-json")
-		}
-		e.buf = append(buf, close...)
-		if err := emit(i, e.buf); err != nil {
-			return err
-		}
-	}
-	return nil
+	return envelope.NewEncoder(Name, fields, opts, insert, remove)
 }

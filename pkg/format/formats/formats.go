@@ -13,6 +13,8 @@ import (
 	"github.com/freshet-dw/freshet/pkg/format/csv"
 	"github.com/freshet-dw/freshet/pkg/format/debezium"
 	"github.com/freshet-dw/freshet/pkg/format/json"
+	"github.com/freshet-dw/freshet/pkg/format/maxwell"
+	"github.com/freshet-dw/freshet/pkg/format/ogg"
 	"github.com/freshet-dw/freshet/pkg/format/protobuf"
 	"github.com/freshet-dw/freshet/pkg/format/raw"
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
@@ -86,12 +88,22 @@ func all() map[string]entry {
 		return debezium.NewDecoder(r.fields, r.meta, o)
 	}, debezium.NewEncoder)
 	debeziumJSON.metadata = debezium.Metadata
+	maxwellJSON := define(catalog.AllChanges, maxwell.ParseOptions, func(r request, o json.Options) (*maxwell.Decoder, error) {
+		return maxwell.NewDecoder(r.fields, r.meta, o)
+	}, maxwell.NewEncoder)
+	maxwellJSON.metadata = maxwell.Metadata
+	oggJSON := define(catalog.AllChanges, ogg.ParseOptions, func(r request, o json.Options) (*ogg.Decoder, error) {
+		return ogg.NewDecoder(r.fields, r.meta, o)
+	}, ogg.NewEncoder)
+	oggJSON.metadata = ogg.Metadata
 	return map[string]entry{
 		json.Name: define(catalog.AppendOnly, json.ParseOptions, func(r request, o json.Options) (*json.Decoder, error) {
 			return json.NewDecoder(r.fields, o)
 		}, json.NewEncoder),
 		canal.Name:    canalJSON,
 		debezium.Name: debeziumJSON,
+		maxwell.Name:  maxwellJSON,
+		ogg.Name:      oggJSON,
 		protobuf.Name: define(catalog.AppendOnly, protobuf.ParseOptions, func(r request, o protobuf.Options) (*protobuf.Decoder, error) {
 			return protobuf.NewDecoder(r.fields, o)
 		}, protobuf.NewEncoder),

@@ -73,7 +73,7 @@ func TestValidate(t *testing.T) {
 		{"json", nil, ""},
 		{"json", format.Options{"ignore-parse-errors": "true", "timestamp-format.standard": "iso-8601", "encode.decimal-as-plain-number": "true", "map-null-key.mode": "LITERAL", "map-null-key.literal": "?"}, ""},
 		{"jsn", nil, `there is no format "jsn"; did you mean json?`},
-		{"orc", nil, `there is no format "orc"; the formats are canal-json, csv, debezium-json, json, protobuf, raw`},
+		{"orc", nil, `there is no format "orc"; the formats are canal-json, csv, debezium-json, json, maxwell-json, ogg-json, protobuf, raw`},
 		{"json", format.Options{"ignore-parse-error": "true"}, "format json has no option 'json.ignore-parse-error'; did you mean ignore-parse-errors?"},
 		{"json", format.Options{"ignore-parse-errors": "maybe"}, `option 'json.ignore-parse-errors': "maybe" is not a boolean; write true or false`},
 		{"json", format.Options{"timestamp-format.standard": "RFC"}, `option 'json.timestamp-format.standard': "RFC" is not a value of it; write one of SQL, ISO-8601, ISO-8601-WITH-OFFSET`},

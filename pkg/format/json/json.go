@@ -41,9 +41,16 @@ type Options struct {
 
 	// What the formats that are made of JSON ask for; no user sets them.
 
-	NumericBooleans bool // 1 is true: databases that have no boolean send it so
-	EpochMillis     bool // a number in TIMESTAMP_LTZ is milliseconds since the epoch
+	NumericBooleans bool  // 1 is true: databases that have no boolean send it so
+	EpochUnit       int64 // a number in a timestamp counts these since the epoch; 0: numbers are no timestamps
+	AnySeparator    bool  // a timestamp may have a space or a T before the time, whatever the standard
 }
+
+// Units of EpochUnit, in microseconds.
+const (
+	Millisecond = 1_000
+	Second      = 1_000_000
+)
 
 // ParseOptions reads the options and checks them.
 func ParseOptions(in format.Options) (Options, error) {

@@ -53,7 +53,8 @@ func NewRow(fields []format.Field, opts Options) (*Row, error) {
 }
 
 func newColumn(name string, t types.Type, opts Options) (column, error) {
-	c := column{name: name, Column: scalar.New(t, scalar.Options{Standard: opts.TimestampStandard, NumericBooleans: opts.NumericBooleans, EpochMillis: opts.EpochMillis})}
+	c := column{name: name, Column: scalar.New(t, scalar.Options{Standard: opts.TimestampStandard, NumericBooleans: opts.NumericBooleans, EpochUnit: opts.EpochUnit,
+		AnySeparator: opts.AnySeparator})}
 	switch t.Kind {
 	case types.Row:
 		fields := make([]format.Field, len(t.Fields))

@@ -87,3 +87,23 @@ func Encode(t testing.TB, e format.Encoder, b *batch.Batch) ([]string, error) {
 	})
 	return out, err
 }
+
+// BenchmarkDecode decodes batches of some thousand messages, the values in turn, and reports bytes and allocations of a batch.
+func BenchmarkDecode(b *testing.B, d format.Decoder, fields []format.Field, values ...string) {
+	msgs := Messages(values...)
+	for len(msgs) < 4096 {
+		msgs = append(msgs, msgs...)
+	}
+	size := 0
+	for _, m := range msgs {
+		size += len(m.Value)
+	}
+	out := NewBuilder(fields)
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		d.Decode(msgs, out, func(_ int, err error) { b.Fatal(err) })
+		out.Build()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(msgs)), "ns/msg")
+}

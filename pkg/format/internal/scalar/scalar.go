@@ -18,7 +18,8 @@ import (
 type Options struct {
 	Standard        text.Standard // of timestamps
 	NumericBooleans bool          // 1 is true
-	EpochMillis     bool          // a number in a timestamp is milliseconds since the epoch
+	EpochUnit       int64         // a number in a timestamp counts units of so many microseconds since the epoch; 0: numbers are no timestamps
+	AnySeparator    bool          // a timestamp may have a space or a T before the time, whatever the standard
 }
 
 // Column is a column that text is appended to.
@@ -117,14 +118,24 @@ func (c *Column) Append(v []byte, first byte) error {
 		}
 		return err
 	case types.Timestamp, types.TimestampLTZ:
-		if number && c.opts.EpochMillis {
-			ms, err := text.Int(v, 53)
+		if number && c.opts.EpochUnit > 0 {
+			n, err := text.Int(v, 64)
+			if err == nil && (n > math.MaxInt64/c.opts.EpochUnit || n < math.MinInt64/c.opts.EpochUnit) {
+				err = errors.New("out of range")
+			}
 			if err == nil {
-				c.B.(*array.TimestampBuilder).Append(arrow.Timestamp(ms * 1000))
+				c.B.(*array.TimestampBuilder).Append(arrow.Timestamp(n * c.opts.EpochUnit))
 			}
 			return err
 		}
-		us, err := text.Timestamp(v, c.opts.Standard, c.Kind == types.TimestampLTZ)
+		std := c.opts.Standard
+		if c.opts.AnySeparator && len(v) > 10 {
+			std = text.SQL
+			if v[10] == 'T' {
+				std = text.ISO
+			}
+		}
+		us, err := text.Timestamp(v, std, c.Kind == types.TimestampLTZ)
 		if err == nil {
 			c.B.(*array.TimestampBuilder).Append(arrow.Timestamp(text.Cut(us, c.Precision)))
 		}
