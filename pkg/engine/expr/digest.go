@@ -1,20 +1,25 @@
 package expr
 
 import (
+	"bytes"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
+	"math"
 	"math/rand/v2"
 	"net/url"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"github.com/freshet-dw/freshet/pkg/engine/kernel"
 	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
 
 // digestFunctions are digests and encodings.
@@ -24,7 +29,7 @@ func digestFunctions() map[string]builder {
 		"SHA1":   digest(func(b []byte, out []byte) []byte { s := sha1.Sum(b); return append(out, s[:]...) }),
 		"SHA224": digest(sha(224)), "SHA256": digest(sha(256)), "SHA384": digest(sha(384)), "SHA512": digest(sha(512)), "SHA2": sha2,
 		"TO_BASE64": toBase64, "FROM_BASE64": fromBase64, "UNHEX": unhex, "URL_ENCODE": urlEncode, "URL_DECODE": urlDecode, "PARSE_URL": parseURL,
-		"UUID": uuid,
+		"UUID": uuid, "HASH_CODE": hashCode,
 	}
 }
 
@@ -58,21 +63,76 @@ func digest(f func(b []byte, out []byte) []byte) builder {
 	}
 }
 
-// sha2 is SHA2(s, bits) with a constant 224, 256, 384 or 512.
+// sha2 is SHA2(s, bits) with 224, 256, 384 or 512.
 func sha2(b *binding) (impl, error) {
 	if err := b.arity(2, 2); err != nil {
 		return nil, err
 	}
-	if b.args[1].konst == nil {
-		return nil, fault.Newf(fault.Config, "SHA2 needs a constant length")
+	if k := b.args[1].konst; k != nil && !k.Null() {
+		c := ints(*k, 1)
+		if sha(int(c.At(0))) == nil {
+			return nil, fault.Newf(fault.Config, "SHA2 with length %d: it must be 224, 256, 384 or 512", c.At(0))
+		}
+	} else {
+		b.fail = true
 	}
-	c := ints(*b.args[1].konst, 1)
-	f := sha(int(c.At(0)))
-	if f == nil {
-		return nil, fault.Newf(fault.Config, "SHA2 with length %d: it must be 224, 256, 384 or 512", c.At(0))
+	t := b.out()
+	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+		var failed error
+		s, bits := strs(a[0]), ints(a[1], n)
+		var buf [64]byte
+		out := toStrings(t, n, kernel.Valid(n, a...), 64*n, func(i int, dst []byte) ([]byte, bool) {
+			f := sha(int(bits.At(i)))
+			if f == nil {
+				failed = fault.Newf(fault.Permanent, "SHA2 with length %d: it must be 224, 256, 384 or 512", bits.At(i))
+				return dst, false
+			}
+			return hex.AppendEncode(dst, f(s.Bytes(i), buf[:0])), true
+		})
+		return out, failed
+	}, nil
+}
+
+// hashCode is HASH_CODE of text, the absolute value of Java's String.hashCode, and of integers and DOUBLE, Java's hash of them.
+func hashCode(b *binding) (impl, error) {
+	if err := b.arity(1, 1); err != nil {
+		return nil, err
 	}
-	b.args = b.args[:1]
-	return digest(f)(b)
+	t, kind := b.out(), b.typ(0)
+	if kind.Kind == types.Decimal {
+		return nil, fault.Newf(fault.Config, "HASH_CODE of %s", kind)
+	}
+	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+		valid := kernel.Valid(n, a[0])
+		fold := func(v uint64) int64 { return int64(int32(v ^ v>>32)) }
+		switch {
+		case kind.IsString():
+			s := strs(a[0])
+			return intColumn(t, n, valid, func(i int) (int64, bool) {
+				h := int32(0)
+				for _, r := range s.At(i) {
+					if r > 0xffff {
+						hi, lo := utf16.EncodeRune(r)
+						h = (h*31+hi)*31 + lo
+						continue
+					}
+					h = h*31 + r
+				}
+				return int64(max(h, -h)), true
+			}), nil
+		case kind.Kind == types.Float:
+			x := floats(a[0], n)
+			return intColumn(t, n, valid, func(i int) (int64, bool) { return int64(int32(math.Float32bits(float32(x.At(i))))), true }), nil
+		case kind.Kind == types.Double:
+			x := floats(a[0], n)
+			return intColumn(t, n, valid, func(i int) (int64, bool) { return fold(math.Float64bits(x.At(i))), true }), nil
+		case kind.Kind == types.BigInt:
+			x := ints(a[0], n)
+			return intColumn(t, n, valid, func(i int) (int64, bool) { return fold(uint64(x.At(i))), true }), nil
+		}
+		x := ints(a[0], n)
+		return intColumn(t, n, valid, func(i int) (int64, bool) { return x.At(i), true }), nil
+	}, nil
 }
 
 func toBase64(b *binding) (impl, error) {
@@ -81,12 +141,28 @@ func toBase64(b *binding) (impl, error) {
 	})
 }
 
-// fromBase64 is null for text that is no base64.
+// fromBase64 fails for text that is no base64, as Flink does.
 func fromBase64(b *binding) (impl, error) {
-	return text1(b, func(dst []byte, s string) ([]byte, bool) {
-		out, err := base64.RawStdEncoding.AppendDecode(dst, []byte(strings.TrimRight(s, "=")))
-		return out, err == nil
-	})
+	if err := b.arity(1, 1); err != nil {
+		return nil, err
+	}
+	b.fail = true
+	t := b.out()
+	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+		var failed error
+		s := strs(a[0])
+		out := toStrings(t, n, kernel.Valid(n, a[0]), s.Size(n), func(i int, dst []byte) ([]byte, bool) {
+			from := len(dst)
+			dst, err := base64.RawStdEncoding.AppendDecode(dst, bytes.TrimRight(s.Bytes(i), "="))
+			if err != nil {
+				failed = fault.Newf(fault.Permanent, "FROM_BASE64 of '%s': it is no base64", s.At(i))
+			} else if text := dst[from:]; !utf8.Valid(text) {
+				dst = append(dst[:from], bytes.ToValidUTF8(text, []byte("\uFFFD"))...)
+			}
+			return dst, err == nil
+		})
+		return out, failed
+	}, nil
 }
 
 func unhex(b *binding) (impl, error) {

@@ -87,10 +87,16 @@ func makeMap(b *binding) (impl, error) {
 	if !ok || len(b.args)%2 != 0 || len(b.args) > 500 {
 		return nil, fault.Newf(fault.Config, "MAP of %d values as %s", len(b.args), b.call.T)
 	}
+	b.fail = true
 	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
 		var ks, vs []kernel.Vec
 		for i := 0; i < len(a); i += 2 {
 			ks, vs = append(ks, a[i]), append(vs, a[i+1])
+		}
+		for i, valid := 0, kernel.Valid(n, ks...); valid != nil && i < n; i++ {
+			if !kernel.IsValid(valid, i) {
+				return nil, errNullKey
+			}
 		}
 		m := len(ks)
 		k, v := kernel.Nulls(t.KeyType(), 0), kernel.Nulls(t.ItemType(), 0)
@@ -398,7 +404,7 @@ func arrayJoin(b *binding) (impl, error) {
 	}, nil
 }
 
-// splitText is SPLIT(s, separator): the characters when the separator is empty.
+// splitText is SPLIT(s, separator): the characters when the separator is empty, nothing of empty text.
 func splitText(b *binding) (impl, error) {
 	if err := b.arity(2, 2); err != nil {
 		return nil, err
@@ -408,7 +414,7 @@ func splitText(b *binding) (impl, error) {
 		s, sep, valid := strs(a[0]), strs(a[1]), kernel.Valid(n, a...)
 		off, pos, data := make([]int32, n+1), []int32{0}, []byte(nil)
 		for i := 0; i < n; i++ {
-			if kernel.IsValid(valid, i) {
+			if kernel.IsValid(valid, i) && s.At(i) != "" {
 				data, pos = splitInto(data, pos, s.At(i), sep.At(i))
 			}
 			off[i+1] = int32(len(pos) - 1)

@@ -367,7 +367,8 @@ func sortedNames(m map[string]builder) []string {
 // functions is the table of everything that Call.Func may name, family by family.
 func functions() map[string]builder {
 	m := map[string]builder{}
-	for _, family := range []map[string]builder{operators(), casts(), stringFunctions(), searchFunctions(), digestFunctions(), jsonFunctions(), jsonMakers(), arrayFunctions(),
+	for _, family := range []map[string]builder{operators(), casts(), stringFunctions(), searchFunctions(), regexFunctions(), digestFunctions(), jsonFunctions(), jsonMakers(), arrayFunctions(), arraySetFunctions(), mapFunctions(),
+		encodingFunctions(),
 		numericFunctions(), timeFunctions(), formatFunctions(), nestedFunctions()} {
 		for name, f := range family {
 			if m[name] != nil {

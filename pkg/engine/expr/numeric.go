@@ -21,7 +21,7 @@ func numericFunctions() map[string]builder {
 		"BIN": radix(2), "HEX": hexOf,
 	}
 	for name, f := range map[string]func(float64) float64{
-		"SQRT": math.Sqrt, "EXP": math.Exp, "LN": math.Log, "LOG10": math.Log10, "LOG2": math.Log2, "SIN": math.Sin, "COS": math.Cos,
+		"SQRT": math.Sqrt, "EXP": math.Exp, "LN": math.Log, "LOG10": math.Log10, "LOG2": func(x float64) float64 { return math.Log(x) / math.Ln2 }, "SIN": math.Sin, "COS": math.Cos,
 		"TAN": math.Tan, "ASIN": math.Asin, "ACOS": math.Acos, "ATAN": math.Atan, "SINH": math.Sinh, "COSH": math.Cosh, "TANH": math.Tanh,
 		"COT":     func(x float64) float64 { return 1 / math.Tan(x) },
 		"DEGREES": func(x float64) float64 { return x * 180 / math.Pi }, "RADIANS": func(x float64) float64 { return x / 180 * math.Pi },

@@ -1,22 +1,22 @@
 package expr
 
 import (
-	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"github.com/freshet-dw/freshet/pkg/engine/kernel"
 	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
 
 func searchFunctions() map[string]builder {
 	return map[string]builder{
-		"LIKE": like(false), "NOT LIKE": like(true), "SIMILAR TO": similar, "REGEXP": regexpMatch, "RLIKE": regexpMatch,
-		"REGEXP_EXTRACT": regexpExtract, "REGEXP_SUBSTR": regexpExtract, "REGEXP_REPLACE": regexpReplace, "REGEXP_COUNT": regexpCount, "REGEXP_INSTR": regexpInstr,
-		"POSITION": position, "LOCATE": position, "INSTR": instr, "STARTSWITH": affix(strings.HasPrefix), "ENDSWITH": affix(strings.HasSuffix),
-		"IS_ALPHA": charClass(isLetter), "IS_DIGIT": charClass(isDigit), "IS_DECIMAL": charClass(nil),
+		"LIKE": like(false), "NOT LIKE": like(true), "POSITION": position, "LOCATE": position, "INSTR": instr, "STARTSWITH": affix(strings.HasPrefix), "ENDSWITH": affix(strings.HasSuffix),
+		"IS_ALPHA": charClass(unicode.IsLetter, func(types.Type) bool { return false }), "IS_DIGIT": charClass(unicode.IsDigit, types.Type.IsInteger),
+		"IS_DECIMAL": charClass(nil, func(t types.Type) bool { return t.IsInteger() || t.IsApprox() }),
 	}
 }
 
@@ -95,7 +95,7 @@ func likeMatcher(pattern string, escape rune) (func(string) bool, error) {
 					continue
 				}
 				r, w := utf8.DecodeRuneInString(s[i:])
-				if toks[k] == one || toks[k] == r {
+				if toks[k] == r || toks[k] == one && !lineEnd(r) {
 					i += w
 					k++
 					continue
@@ -114,6 +114,9 @@ func likeMatcher(pattern string, escape rune) (func(string) bool, error) {
 		return k == len(toks)
 	}, nil
 }
+
+// lineEnd are the characters that Java's `.`, as which Flink runs _, does not match.
+func lineEnd(r rune) bool { return r == '\n' || r == '\r' || r == 0x85 || r == 0x2028 || r == 0x2029 }
 
 // memo keeps what was compiled of the patterns of a column; a constant pattern is compiled once.
 type memo[T any] struct {
@@ -187,174 +190,6 @@ func like(invert bool) builder {
 	}
 }
 
-// similar is SIMILAR TO: SQL's regular expressions over the whole string.
-func similar(b *binding) (impl, error) {
-	if err := b.arity(2, 3); err != nil {
-		return nil, err
-	}
-	escape, _ := b.str(2)
-	return withRegexp(b, func(p string) string { return "^(?s:" + similarToRegexp(p, escape) + ")$" },
-		func(re *regexp.Regexp, s string) bool { return re.MatchString(s) })
-}
-
-func similarToRegexp(p, escape string) string {
-	var s strings.Builder
-	set := false
-	for i := 0; i < len(p); i++ {
-		c := p[i]
-		switch {
-		case escape != "" && strings.HasPrefix(p[i:], escape) && i+len(escape) < len(p):
-			i += len(escape)
-			s.WriteString(regexp.QuoteMeta(p[i : i+1]))
-		case c == '[':
-			set = true
-			s.WriteByte(c)
-		case c == ']':
-			set = false
-			s.WriteByte(c)
-		case set:
-			s.WriteByte(c)
-		case c == '%':
-			s.WriteString(".*")
-		case c == '_':
-			s.WriteByte('.')
-		case c == '.' || c == '^' || c == '$' || c == '\\':
-			s.WriteByte('\\')
-			s.WriteByte(c)
-		default:
-			s.WriteByte(c)
-		}
-	}
-	return s.String()
-}
-
-// regexps compiles the patterns of argument 1. Java's look-around and back references do not exist here: a constant pattern
-// that needs them is an error of the statement.
-func (b *binding) regexps(rewrite func(string) string) (*memo[*regexp.Regexp], error) {
-	m := newMemo(func(p string) (*regexp.Regexp, error) { return regexp.Compile(rewrite(p)) })
-	if p, ok := b.str(1); ok {
-		if _, err := m.get(p); err != nil {
-			return nil, fault.WithRemedy(fault.Wrap(fault.Config, err, "%s: regular expression '%s'", b.call.Func, p),
-				"write it without look-around, possessive quantifiers and back references")
-		}
-	}
-	return m, nil
-}
-
-func plainRegexp(p string) string { return p }
-
-func withRegexp(b *binding, rewrite func(string) string, f func(re *regexp.Regexp, s string) bool) (impl, error) {
-	m, err := b.regexps(rewrite)
-	if err != nil {
-		return nil, err
-	}
-	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
-		s, p := strs(a[0]), strs(a[1])
-		return toBools(n, kernel.Valid(n, a[0], a[1]), func(i int) (bool, bool) {
-			re, err := m.get(p.At(i))
-			return err == nil && f(re, s.At(i)), true
-		}), nil
-	}, nil
-}
-
-// regexpMatch is REGEXP: a match anywhere; false for an empty or broken pattern.
-func regexpMatch(b *binding) (impl, error) {
-	if err := b.arity(2, 2); err != nil {
-		return nil, err
-	}
-	return withRegexp(b, plainRegexp, func(re *regexp.Regexp, s string) bool { return re.String() != "" && re.MatchString(s) })
-}
-
-// regexpExtract is REGEXP_EXTRACT(s, pattern[, group]): null without a match, for a group that took no part, a group that is not there.
-func regexpExtract(b *binding) (impl, error) {
-	if err := b.arity(2, 3); err != nil {
-		return nil, err
-	}
-	m, err := b.regexps(plainRegexp)
-	if err != nil {
-		return nil, err
-	}
-	t := b.out()
-	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
-		s, p := strs(a[0]), strs(a[1])
-		group := kernel.Nums[int64]{V: []int64{0}}
-		if len(a) > 2 {
-			group = ints(a[2], n)
-		}
-		return toStrings(t, n, kernel.Valid(n, a...), s.Size(n), func(i int, dst []byte) ([]byte, bool) {
-			re, err := m.get(p.At(i))
-			if err != nil {
-				return dst, false
-			}
-			v := s.At(i)
-			loc := re.FindStringSubmatchIndex(v)
-			g := group.At(i)
-			if g < 0 || g*2 >= int64(len(loc)) || loc[2*g] < 0 {
-				return dst, false
-			}
-			return append(dst, v[loc[2*g]:loc[2*g+1]]...), true
-		}), nil
-	}, nil
-}
-
-// regexpReplace replaces every match by the text as it is; null for a broken pattern.
-func regexpReplace(b *binding) (impl, error) {
-	if err := b.arity(3, 3); err != nil {
-		return nil, err
-	}
-	m, err := b.regexps(plainRegexp)
-	if err != nil {
-		return nil, err
-	}
-	t := b.out()
-	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
-		s, p, w := strs(a[0]), strs(a[1]), strs(a[2])
-		return toStrings(t, n, kernel.Valid(n, a...), s.Size(n), func(i int, dst []byte) ([]byte, bool) {
-			re, err := m.get(p.At(i))
-			if err != nil {
-				return dst, false
-			}
-			return append(dst, re.ReplaceAllLiteral(s.Bytes(i), w.Bytes(i))...), true
-		}), nil
-	}, nil
-}
-
-func regexpCount(b *binding) (impl, error) {
-	return regexpNumber(b, func(re *regexp.Regexp, s string) int64 { return int64(len(re.FindAllStringIndex(s, -1))) })
-}
-
-// regexpInstr is the position of the first match, 0 without one.
-func regexpInstr(b *binding) (impl, error) {
-	return regexpNumber(b, func(re *regexp.Regexp, s string) int64 {
-		loc := re.FindStringIndex(s)
-		if loc == nil {
-			return 0
-		}
-		return int64(utf8.RuneCountInString(s[:loc[0]])) + 1
-	})
-}
-
-func regexpNumber(b *binding, f func(re *regexp.Regexp, s string) int64) (impl, error) {
-	if err := b.arity(2, 2); err != nil {
-		return nil, err
-	}
-	m, err := b.regexps(plainRegexp)
-	if err != nil {
-		return nil, err
-	}
-	t := b.out()
-	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
-		s, p := strs(a[0]), strs(a[1])
-		return intColumn(t, n, kernel.Valid(n, a...), func(i int) (int64, bool) {
-			re, err := m.get(p.At(i))
-			if err != nil {
-				return 0, false
-			}
-			return f(re, s.At(i)), true
-		}), nil
-	}, nil
-}
-
 // indexFrom is the position from 1 of the first sub in s at or after character from; 0 if there is none. An empty sub is at 1.
 func indexFrom(s, sub string, from int) int {
 	if sub == "" {
@@ -425,18 +260,22 @@ func instr(b *binding) (impl, error) {
 	}, nil
 }
 
-// lastIndex is the position of the nth sub counted from the end, the search starting back characters before it.
+// lastIndex is the position of the nth sub counted from the end, the search starting back characters before it. The empty sub is past the end.
 func lastIndex(s, sub string, back int, nth int64) int {
+	if sub == "" {
+		return utf8.RuneCountInString(s) + 1
+	}
 	end := byteAt(s, utf8.RuneCountInString(s)-back+1)
 	for ; nth > 0; nth-- {
 		k := strings.LastIndex(s[:end], sub)
-		if k < 0 || sub == "" {
+		if k < 0 {
 			return 0
 		}
 		if nth == 1 {
 			return utf8.RuneCountInString(s[:k]) + 1
 		}
-		end = k + len(sub) - 1
+		_, w := utf8.DecodeLastRuneInString(s[:k+len(sub)])
+		end = k + len(sub) - w
 	}
 	return 0
 }
@@ -453,17 +292,21 @@ func affix(f func(s, affix string) bool) builder {
 	}
 }
 
-func isLetter(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= utf8.RuneSelf }
-func isDigit(r rune) bool  { return r >= '0' && r <= '9' }
-
-// charClass is IS_ALPHA and IS_DIGIT, and with nil IS_DECIMAL; null and the empty string are false.
-func charClass(in func(rune) bool) builder {
+// charClass is IS_ALPHA and IS_DIGIT of text whose characters are all in the class, and with nil IS_DECIMAL of text that is a number. Null and
+// the empty text are false. A number is itself tested by its type: DECIMAL is none of the three, as in Flink.
+func charClass(in func(rune) bool, number func(t types.Type) bool) builder {
 	return func(b *binding) (impl, error) {
 		if err := b.arity(1, 1); err != nil {
 			return nil, err
 		}
+		kind := b.typ(0)
 		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
-			s, valid := strs(a[0]), kernel.Valid(n, a[0])
+			valid := kernel.Valid(n, a[0])
+			if !kind.IsString() {
+				yes := number(kind)
+				return toBools(n, nil, func(i int) (bool, bool) { return yes && kernel.IsValid(valid, i), true }), nil
+			}
+			s := strs(a[0])
 			return toBools(n, nil, func(i int) (bool, bool) {
 				if !kernel.IsValid(valid, i) || s.At(i) == "" {
 					return false, true

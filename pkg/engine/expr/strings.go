@@ -381,7 +381,7 @@ func repeat(b *binding) (impl, error) {
 	}, nil
 }
 
-// ascii is the code of the first character, 0 of an empty string.
+// ascii is the first byte, with its sign as in Flink; 0 of an empty string.
 func ascii(b *binding) (impl, error) {
 	if err := b.arity(1, 1); err != nil {
 		return nil, err
@@ -390,11 +390,11 @@ func ascii(b *binding) (impl, error) {
 	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
 		s := strs(a[0])
 		return intColumn(t, n, kernel.Valid(n, a[0]), func(i int) (int64, bool) {
-			if s.At(i) == "" {
+			v := s.Bytes(i)
+			if len(v) == 0 {
 				return 0, true
 			}
-			r, _ := utf8.DecodeRuneInString(s.At(i))
-			return int64(r), true
+			return int64(int8(v[0])), true
 		}), nil
 	}, nil
 }

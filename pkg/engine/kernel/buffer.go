@@ -75,8 +75,18 @@ func FromStrings(t arrow.DataType, n int, off []int32, data, valid []byte) arrow
 	return fromBuffers(t, n, valid, nil, memory.NewBufferBytes(Bytes(off)), memory.NewBufferBytes(data))
 }
 
-// FromList makes a list or map column of n values out of n+1 offsets into child.
+// FromList makes a list or map column of n values out of n+1 offsets into child. The entries of a map have no null keys.
 func FromList(t arrow.DataType, n int, off []int32, child arrow.Array, valid []byte) arrow.Array {
+	if s, ok := child.(*array.Struct); ok && t.ID() == arrow.MAP {
+		// Arrow takes a map's keys and items from the entries' children without regard to the entries' own offset, and wants the number of
+		// nulls among the keys to be known.
+		fields := make([]arrow.Array, s.NumField())
+		for i := range fields {
+			fields[i] = s.Field(i)
+			fields[i].NullN()
+		}
+		child = FromStruct(s.DataType(), s.Len(), fields, nil)
+	}
 	return fromBuffers(t, n, valid, []arrow.ArrayData{child.Data()}, memory.NewBufferBytes(Bytes(off)))
 }
 

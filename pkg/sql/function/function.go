@@ -18,10 +18,13 @@ import (
 //
 //	s string   n number (kept as it is)   i INT   l BIGINT   d DOUBLE   b BOOLEAN   z binary
 //	t TIMESTAMP, TIMESTAMP_LTZ or DATE (kept)   L TIMESTAMP_LTZ   D DATE   T TIMESTAMP
-//	a array   m map   x anything   c all cast to their common type   e the element type of argument 0
+//	S string or number (kept)   a array   m map   x anything   c all cast to their common type   A, M arrays or maps cast to their common type
+//	e the element type of argument 0   E the same, and a NULL of it does not make the result NULL
 //
-// "?" after a letter makes it optional, "*" repeatable from none. Result is a type's name, "=0" for the type of argument 0, "c" for the
-// common type, "elem", "key" or "value" of argument 0; "!" after it means never NULL, "?" perhaps NULL whatever the arguments.
+// "?" after a letter makes it optional, "*" repeatable from none. Result is a type's name, "==0" for the type of argument 0, "=0" for the same
+// with CHAR made VARCHAR, "sum" for text as long as the first two arguments together, "c" for the common type, "elem", "keys", "values" or
+// "entries" of argument 0, "grown" for the array type of argument 0 with room for argument 1, "pairs" for the map of two arrays;
+// "!" after it means never NULL, "?" perhaps NULL whatever the arguments.
 type Signature struct {
 	Name, Params, Result string
 }
@@ -101,7 +104,7 @@ func wrongArgs(name string, args []plan.Expr, shapes []string) error {
 }
 
 var letters = map[byte]string{'s': "string", 'n': "number", 'i': "int", 'l': "bigint", 'd': "double", 'b': "boolean", 'z': "bytes",
-	't': "timestamp", 'L': "timestamp_ltz", 'D': "date", 'T': "timestamp", 'a': "array", 'm': "map", 'x': "any", 'c': "any", 'e': "element"}
+	't': "timestamp", 'L': "timestamp_ltz", 'D': "date", 'T': "timestamp", 'a': "array", 'm': "map", 'x': "any", 'c': "any", 'e': "element", 'S': "string or number", 'E': "element", 'A': "array", 'M': "map"}
 
 // String prints the overload as a person would write it: SUBSTRING(string, int[, int]).
 func (s Signature) String() string {
@@ -160,14 +163,14 @@ func (s Signature) apply(args []plan.Expr) (plan.Expr, bool) {
 		return nil, false
 	}
 	var common types.Type
-	if slices.Contains(want, 'c') {
+	if kind, some := commonOf(want); some {
 		var ts []types.Type
 		for i, a := range args {
-			if want[i] == 'c' {
+			if strings.IndexByte("cAM", want[i]) >= 0 {
 				ts = append(ts, a.Type())
 			}
 		}
-		if common, ok = Common(ts...); !ok {
+		if common, ok = Common(ts...); !ok || kind != types.Null && common.Kind != kind {
 			return nil, false
 		}
 	}
@@ -175,9 +178,9 @@ func (s Signature) apply(args []plan.Expr) (plan.Expr, bool) {
 	nullable := false
 	for i, a := range args {
 		switch want[i] {
-		case 'c':
+		case 'c', 'A', 'M':
 			out[i] = Cast(a, common)
-		case 'e':
+		case 'e', 'E':
 			elem := args[0].Type().Elem
 			if elem == nil || !ImplicitCast(a.Type(), *elem) {
 				return nil, false
@@ -188,9 +191,20 @@ func (s Signature) apply(args []plan.Expr) (plan.Expr, bool) {
 				return nil, false
 			}
 		}
-		nullable = nullable || out[i].Type().Nullable()
+		nullable = nullable || out[i].Type().Nullable() && want[i] != 'E'
 	}
 	return &plan.Call{Func: s.Name, Args: out, T: s.result(out, common, nullable)}, true
+}
+
+// commonOf is the kind of type that arguments with a common type must have; Null stands for any.
+func commonOf(want []byte) (kind types.Kind, some bool) {
+	switch {
+	case slices.Contains(want, 'A'):
+		return types.Array, true
+	case slices.Contains(want, 'M'):
+		return types.Map, true
+	}
+	return types.Null, slices.Contains(want, 'c')
 }
 
 // coerce casts a to what the letter wants if that is implicit: between numbers, and scalars to string and strings to numbers as Calcite does.
@@ -209,6 +223,8 @@ func coerce(a plan.Expr, want byte) (plan.Expr, bool) {
 			return a, true
 		}
 		return to(types.String(), scalar && !t.IsBinary() && !t.IsInterval())
+	case 'S':
+		return a, t.IsString() || t.IsNumeric()
 	case 'n':
 		if t.IsNumeric() {
 			return a, true
@@ -252,7 +268,24 @@ var resultTypes = map[string]types.Type{
 	"STRING": types.String(), "INT": types.Of(types.Int), "BIGINT": types.Of(types.BigInt), "DOUBLE": types.Of(types.Double),
 	"BOOLEAN": types.Of(types.Boolean), "BYTES": types.Bytes(), "DATE": types.Of(types.Date), "TIME": types.Of(types.Time),
 	"TIMESTAMP(3)": types.TimestampOf(3), "TIMESTAMP_LTZ(3)": types.TimestampLTZOf(3), "ARRAY<STRING>": types.ArrayOf(types.String()),
-	"MAP<STRING,STRING>": types.MapOf(types.String(), types.String()),
+	"MAP<STRING,STRING>": types.MapOf(types.String(), types.String()), "VARCHAR(128)": {Kind: types.Varchar, Precision: 128},
+	"CHAR(32)": charOf(32), "CHAR(36)": charOf(36), "CHAR(40)": charOf(40), "CHAR(56)": charOf(56), "CHAR(64)": charOf(64), "CHAR(96)": charOf(96), "CHAR(128)": charOf(128),
+}
+
+func charOf(n int) types.Type { return types.Type{Kind: types.Char, Precision: n} }
+
+// joined is the type of a || b: as long as both together.
+func joined(a, b types.Type) types.Type {
+	t := types.Type{Kind: types.Varchar, Precision: a.Precision + b.Precision}
+	if a.Kind == types.Char && b.Kind == types.Char {
+		t.Kind = types.Char
+	}
+	t.Precision = min(t.Precision, types.MaxLength)
+	return t
+}
+
+func entryOf(m types.Type) types.Type {
+	return types.RowOf(types.Field{Name: "key", Type: *m.Key}, types.Field{Name: "value", Type: *m.Elem})
 }
 
 func (s Signature) result(args []plan.Expr, common types.Type, nullable bool) types.Type {
@@ -264,8 +297,20 @@ func (s Signature) result(args []plan.Expr, common types.Type, nullable bool) ty
 		if t.Kind == types.Char {
 			t.Kind = types.Varchar
 		}
+	case "==0":
+		t = args[0].Type()
+	case "sum":
+		t = joined(args[0].Type(), args[1].Type())
+		t.Kind = types.Varchar
 	case "c":
 		t = common
+	case "entries":
+		t = types.ArrayOf(entryOf(args[0].Type()))
+	case "grown":
+		elem := *args[0].Type().Elem
+		t = types.ArrayOf(elem.WithNull(elem.Nullable() || args[1].Type().Nullable()))
+	case "pairs":
+		t = types.MapOf(*args[0].Type().Elem, *args[1].Type().Elem)
 	case "elem":
 		t = *args[0].Type().Elem
 	case "keys":

@@ -15,7 +15,7 @@ func TestSignatures(t *testing.T) {
 	of := map[byte]types.Type{'s': types.String(), 'n': types.DecimalOf(10, 2), 'i': types.Of(types.Int), 'l': types.Of(types.BigInt),
 		'd': types.Of(types.Double), 'b': types.Of(types.Boolean), 'z': types.Bytes(), 't': types.TimestampOf(3), 'L': types.TimestampLTZOf(3),
 		'D': types.Of(types.Date), 'T': types.TimestampOf(3), 'a': types.ArrayOf(types.Of(types.Int)), 'm': types.MapOf(types.String(), types.Of(types.Int)),
-		'x': types.Of(types.Int), 'c': types.ArrayOf(types.Of(types.Int)), 'e': types.Of(types.Int)}
+		'x': types.Of(types.Int), 'c': types.ArrayOf(types.Of(types.Int)), 'e': types.Of(types.Int), 'E': types.Of(types.Int), 'S': types.String(), 'A': types.ArrayOf(types.Of(types.Int)), 'M': types.MapOf(types.String(), types.Of(types.Int))}
 	for _, s := range signatures {
 		var args []plan.Expr
 		for i := range len(s.Params) {

@@ -75,7 +75,7 @@ func concat(a, b plan.Expr) (plan.Expr, error) {
 	if !ok1 || !ok2 {
 		return nil, badOperands("||", a, b)
 	}
-	return &plan.Call{Func: "||", Args: []plan.Expr{x, y}, T: types.String().WithNull(x.Type().Nullable() || y.Type().Nullable())}, nil
+	return &plan.Call{Func: "||", Args: []plan.Expr{x, y}, T: joined(x.Type(), y.Type()).WithNull(x.Type().Nullable() || y.Type().Nullable())}, nil
 }
 
 func arithmetic(op string, a, b plan.Expr) (plan.Expr, error) {

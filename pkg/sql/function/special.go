@@ -63,6 +63,13 @@ func callSpecial(name string, args []plan.Expr) (e plan.Expr, done bool, err err
 			t.Scale = 0
 		}
 		return &plan.Call{Func: name, Args: []plan.Expr{x}, T: t}, true, nil
+	case "TYPEOF":
+		return typeOf(args)
+	case "CURRENT_DATABASE":
+		if len(args) != 0 {
+			return fail("CURRENT_DATABASE()")
+		}
+		return &plan.Literal{Value: "default_database", T: types.String().AsNotNull()}, true, nil
 	case "EXTRACT":
 		if len(args) != 2 || !isUnit(args[0]) {
 			return fail("EXTRACT(unit FROM timestamp)")
@@ -83,6 +90,29 @@ func callSpecial(name string, args []plan.Expr) (e plan.Expr, done bool, err err
 			T: types.Of(types.Int).WithNull(t.Nullable())}, true, nil
 	}
 	return nil, false, nil
+}
+
+// typeOf is TYPEOF(value[, serializable]), which is known when the statement is read.
+func typeOf(args []plan.Expr) (plan.Expr, bool, error) {
+	full := false
+	if len(args) == 2 {
+		l, ok := args[1].(*plan.Literal)
+		if ok {
+			full, ok = l.Value.(bool)
+		}
+		if !ok {
+			return nil, true, wrongArgs("TYPEOF", args, []string{"TYPEOF(value[, TRUE or FALSE])"})
+		}
+	}
+	if len(args) == 0 || len(args) > 2 {
+		return nil, true, wrongArgs("TYPEOF", args, []string{"TYPEOF(value[, TRUE or FALSE])"})
+	}
+	t := args[0].Type()
+	text := t.String()
+	if full {
+		text = t.Serializable()
+	}
+	return &plan.Literal{Value: text, T: types.String()}, true, nil
 }
 
 func isBool(e plan.Expr) bool { k := e.Type().Kind; return k == types.Boolean || k == types.Null }

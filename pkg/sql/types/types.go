@@ -138,6 +138,31 @@ var names = [...]string{"NULL", "BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT
 // String is the kind's SQL name.
 func (k Kind) String() string { return names[k] }
 
+// Serializable prints the type without abbreviations, as DDL that gives it again: STRING is VARCHAR(2147483647).
+func (t Type) Serializable() string {
+	null := ""
+	if t.NotNull {
+		null = " NOT NULL"
+	}
+	switch t.Kind {
+	case Varchar, Varbinary:
+		return fmt.Sprintf("%s(%d)", t.Kind, t.Precision) + null
+	case TimestampLTZ:
+		return fmt.Sprintf("TIMESTAMP(%d) WITH LOCAL TIME ZONE", t.Precision) + null
+	case Array, Multiset:
+		return t.Kind.String() + "<" + t.Elem.Serializable() + ">" + null
+	case Map:
+		return "MAP<" + t.Key.Serializable() + ", " + t.Elem.Serializable() + ">" + null
+	case Row:
+		fields := make([]string, len(t.Fields))
+		for i, f := range t.Fields {
+			fields[i] = "`" + f.Name + "` " + f.Type.Serializable()
+		}
+		return "ROW<" + strings.Join(fields, ", ") + ">" + null
+	}
+	return t.base() + null
+}
+
 // String prints the type as Flink does, NOT NULL included.
 func (t Type) String() string {
 	s := t.base()
