@@ -23,7 +23,7 @@ func Nearest(name string, candidates []string) []string {
 		if fold(name) == fold(c) {
 			d = 0
 		}
-		if d <= limit {
+		if d <= limit && c != "" {
 			near = append(near, scored{c, d})
 		}
 	}

@@ -105,6 +105,11 @@ func Flatten(err error) []error {
 		if strings.Join(texts, "\n") == err.Error() {
 			return all
 		}
+	case interface{ Unwrap() error }:
+		// A wrapper that adds no words, as one that carries the source text.
+		if child := e.Unwrap(); child != nil && child.Error() == err.Error() {
+			return Flatten(child)
+		}
 	}
 	return []error{err}
 }

@@ -105,6 +105,7 @@ func (b *Binder) table(key string, d *ast.CreateTable) *catalog.Table {
 		t.Options[o.Key.Value] = o.Value.Value
 		t.OptionPos[o.Key.Value] = o.Pos()
 	}
+	modern(t)
 	b.columns(d.Columns, t)
 	b.primaryKey(d.Keys, t)
 	for _, p := range d.PartitionBy {
