@@ -41,7 +41,7 @@ var parts = map[string]string{
 }
 
 // special are the scalar functions that Call makes by code.
-var special = []string{"IF", "IFNULL", "NULLIF", "COALESCE", "MOD", "ROUND", "FLOOR", "CEIL", "EXTRACT", "TIMESTAMPADD", "TIMESTAMPDIFF", "SUBSTR",
+var special = []string{"IF", "IFNULL", "NULLIF", "COALESCE", "MOD", "ROUND", "TRUNCATE", "FLOOR", "CEIL", "EXTRACT", "TIMESTAMPADD", "TIMESTAMPDIFF", "SUBSTR",
 	"CHARACTER_LENGTH", "CEILING", "NOW", "LOCALTIME", "YEAR", "QUARTER", "MONTH", "WEEK", "DAYOFYEAR", "DAYOFMONTH", "DAYOFWEEK",
 	"HOUR", "MINUTE", "SECOND", "TRY_CAST", "CAST"}
 
@@ -76,22 +76,44 @@ func Call(name string, args []plan.Expr) (plan.Expr, error) {
 	if e, done, err := callSpecial(name, args); done {
 		return e, err
 	}
-	known := false
 	var shapes []string
-	for _, s := range signatures {
-		if s.Name != name {
-			continue
-		}
-		known = true
-		shapes = append(shapes, s.String())
-		if e, ok := s.apply(args); ok {
-			return e, nil
+	for _, strict := range []bool{true, false} { // an overload that takes text as text comes before one that reads numbers out of it
+		shapes = shapes[:0]
+		for _, s := range signatures {
+			if s.Name != name {
+				continue
+			}
+			shapes = append(shapes, s.String())
+			if strict && !s.natural(args) {
+				continue
+			}
+			if e, ok := s.apply(args); ok {
+				return e, nil
+			}
 		}
 	}
-	if !known {
+	if len(shapes) == 0 {
 		return nil, Unknown(name)
 	}
 	return nil, wrongArgs(name, args, shapes)
+}
+
+// natural tells whether no argument would be turned from text into a number or from something else into text.
+func (s Signature) natural(args []plan.Expr) bool {
+	want, ok := s.expand(len(args))
+	if !ok {
+		return false
+	}
+	for i, a := range args {
+		t := a.Type()
+		switch want[i] {
+		case 's':
+			ok = ok && (t.IsString() || t.Kind == types.Null)
+		case 'n', 'i', 'l', 'd':
+			ok = ok && !t.IsString()
+		}
+	}
+	return ok
 }
 
 func wrongArgs(name string, args []plan.Expr, shapes []string) error {

@@ -7,7 +7,7 @@ var signatures = []Signature{
 	{"POSITION", "ssi?", "INT"}, {"INSTR", "ssi?i?", "INT"}, {"LOCATE", "ssi?", "INT"}, {"ASCII", "s", "INT"}, {"CHR", "l", "STRING?"},
 	{"REPLACE", "sss", "STRING"}, {"TRANSLATE", "sss", "STRING"}, {"OVERLAY", "ssii?", "sum"}, {"REPEAT", "si", "STRING"},
 	{"LPAD", "sis", "STRING"}, {"RPAD", "sis", "STRING"}, {"LEFT", "si", "=0?"}, {"RIGHT", "si", "=0?"},
-	{"CONCAT", "ss*", "STRING"}, {"CONCAT_WS", "ss*", "STRING"}, {"SPLIT", "ss", "ARRAY<STRING>"}, {"SPLIT_INDEX", "ssi", "STRING?"},
+	{"CONCAT", "ss*", "STRING"}, {"CONCAT_WS", "ss*", "STRING"}, {"SPLIT", "ss", "ARRAY<STRING>"}, {"SPLIT_INDEX", "ssi", "STRING?"}, {"SPLIT_INDEX", "sii", "STRING?"},
 	{"STARTSWITH", "ss", "BOOLEAN"}, {"ENDSWITH", "ss", "BOOLEAN"}, {"STARTSWITH", "zz", "BOOLEAN"}, {"ENDSWITH", "zz", "BOOLEAN"},
 	{"REGEXP", "ss", "BOOLEAN"}, {"REGEXP_EXTRACT", "ssi?", "STRING?"}, {"REGEXP_REPLACE", "sss", "STRING"}, {"REGEXP_COUNT", "ss", "INT?"},
 	{"REGEXP_INSTR", "ss", "INT?"}, {"REGEXP_SUBSTR", "ss", "STRING?"}, {"REGEXP_EXTRACT_ALL", "ssi?", "ARRAY<STRING>?"},
@@ -20,7 +20,7 @@ var signatures = []Signature{
 	{"SHA2", "si", "VARCHAR(128)"}, {"SHA2", "zi", "VARCHAR(128)"}, {"HASH_CODE", "S", "INT"},
 	{"IS_DECIMAL", "S", "BOOLEAN!"}, {"IS_DIGIT", "S", "BOOLEAN!"}, {"IS_ALPHA", "S", "BOOLEAN!"}, {"UNHEX", "s", "BYTES?"}, {"HEX", "l", "STRING"}, {"HEX", "s", "STRING"}, {"BIN", "l", "STRING"},
 	// JSON. Written clauses follow the path, see plan.Call.
-	{"JSON_EXISTS", "sss?", "BOOLEAN"}, {"JSON_VALUE", "ssxxxx", "STRING?"}, {"JSON_VALUE", "ss", "STRING?"}, {"JSON_QUERY", "sss?s?s?", "STRING?"},
+	{"JSON_EXISTS", "sss?", "BOOLEAN?"}, {"JSON_VALUE", "ssxxxx", "STRING?"}, {"JSON_VALUE", "ss", "STRING?"}, {"JSON_QUERY", "sss?s?s?", "STRING?"},
 	{"JSON_STRING", "x", "STRING"}, {"JSON_QUOTE", "s", "STRING"}, {"JSON_UNQUOTE", "s", "STRING"},
 	{"JSON_ARRAY", "sx*", "STRING!"}, {"JSON_OBJECT", "sx*", "STRING!"},
 	{"IS JSON", "s", "BOOLEAN!"}, {"IS JSON VALUE", "s", "BOOLEAN!"}, {"IS JSON OBJECT", "s", "BOOLEAN!"}, {"IS JSON ARRAY", "s", "BOOLEAN!"},
@@ -30,7 +30,7 @@ var signatures = []Signature{
 	{"LOG10", "d", "DOUBLE"}, {"LOG2", "d", "DOUBLE"}, {"LOG", "dd?", "DOUBLE"}, {"SIN", "d", "DOUBLE"}, {"COS", "d", "DOUBLE"}, {"TAN", "d", "DOUBLE"},
 	{"COT", "d", "DOUBLE"}, {"ASIN", "d", "DOUBLE"}, {"ACOS", "d", "DOUBLE"}, {"ATAN", "d", "DOUBLE"}, {"ATAN2", "dd", "DOUBLE"},
 	{"SINH", "d", "DOUBLE"}, {"COSH", "d", "DOUBLE"}, {"TANH", "d", "DOUBLE"}, {"DEGREES", "d", "DOUBLE"}, {"RADIANS", "d", "DOUBLE"},
-	{"PI", "", "DOUBLE!"}, {"E", "", "DOUBLE!"}, {"RAND", "i?", "DOUBLE!"}, {"RAND_INTEGER", "ii?", "INT!"}, {"TRUNCATE", "ni?", "=0"},
+	{"PI", "", "DOUBLE!"}, {"E", "", "DOUBLE!"}, {"RAND", "i?", "DOUBLE!"}, {"RAND_INTEGER", "ii?", "INT!"},
 	{"GREATEST", "cc*", "c"}, {"LEAST", "cc*", "c"},
 	// Time.
 	{"CURRENT_TIMESTAMP", "", "TIMESTAMP_LTZ(3)!"}, {"CURRENT_ROW_TIMESTAMP", "", "TIMESTAMP_LTZ(3)!"}, {"LOCALTIMESTAMP", "", "TIMESTAMP(3)!"},

@@ -42,8 +42,8 @@ func callSpecial(name string, args []plan.Expr) (e plan.Expr, done bool, err err
 		}
 		e, err = Binary("%", args[0], args[1])
 		return e, true, err
-	case "ROUND":
-		return round(args)
+	case "ROUND", "TRUNCATE":
+		return round(name, args)
 	case "FLOOR", "CEIL":
 		if len(args) == 2 && isUnit(args[1]) && temporal(args[0].Type()) {
 			return &plan.Call{Func: name, Args: args, T: args[0].Type()}, true, nil
@@ -174,9 +174,10 @@ func timestampAdd(args []plan.Expr) (plan.Expr, bool, error) {
 	return &plan.Call{Func: "TIMESTAMPADD", Args: []plan.Expr{args[0], n, x}, T: t.WithNull(t.Nullable() || n.Type().Nullable())}, true, nil
 }
 
-func round(args []plan.Expr) (plan.Expr, bool, error) {
+// round makes ROUND and TRUNCATE, whose DECIMAL has the digits that are kept.
+func round(name string, args []plan.Expr) (plan.Expr, bool, error) {
 	if len(args) == 0 || len(args) > 2 {
-		return nil, true, wrongArgs("ROUND", args, []string{"ROUND(number[, int])"})
+		return nil, true, wrongArgs(name, args, []string{name + "(number[, int])"})
 	}
 	x, ok := coerce(args[0], 'n')
 	digits := plan.Expr(&plan.Literal{Value: int64(0), T: types.Of(types.Int).AsNotNull()})
@@ -184,7 +185,7 @@ func round(args []plan.Expr) (plan.Expr, bool, error) {
 		digits, ok = coerce(args[1], 'i')
 	}
 	if !ok {
-		return nil, true, wrongArgs("ROUND", args, []string{"ROUND(number[, int])"})
+		return nil, true, wrongArgs(name, args, []string{name + "(number[, int])"})
 	}
 	t := x.Type().WithNull(x.Type().Nullable() || digits.Type().Nullable())
 	if t.Kind == types.Decimal {
@@ -198,7 +199,7 @@ func round(args []plan.Expr) (plan.Expr, bool, error) {
 			}
 		}
 	}
-	return &plan.Call{Func: "ROUND", Args: []plan.Expr{x, digits}, T: t}, true, nil
+	return &plan.Call{Func: name, Args: []plan.Expr{x, digits}, T: t}, true, nil
 }
 
 func coalesce(args []plan.Expr) (plan.Expr, error) {

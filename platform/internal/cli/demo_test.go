@@ -134,7 +134,7 @@ func TestReferencePages(t *testing.T) {
 	if status := Main(t.Context(), Env{Stdout: &out, Stderr: &out}, Commands(), []string{"docs", "--out", dir}); status != 0 {
 		t.Fatal(&out)
 	}
-	for name, want := range map[string]string{"cli.md": "## freshet demo", "configuration.md": "platform"} {
+	for name, want := range map[string]string{"cli.md": "## freshet demo", "configuration.md": "platform", "functions.md": "`UPPER(string)`"} {
 		now, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil || !strings.Contains(string(now), want) || strings.Contains(string(now), "clickhouse-server") {
 			t.Errorf("%s: %v\n%s", name, err, now)

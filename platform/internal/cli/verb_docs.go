@@ -11,6 +11,7 @@ import (
 
 	"github.com/freshet-dw/freshet/pkg/config"
 	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/sql/function"
 )
 
 // docsCommand writes the reference pages, which are kept in the repository and compared by CI.
@@ -27,7 +28,7 @@ func docsCommand() Command {
 		if err := os.MkdirAll(*out, 0o755); err != nil {
 			return fault.Wrap(fault.Config, err, "make the directory of the pages")
 		}
-		for name, text := range map[string]string{"configuration.md": configurationPage(), "cli.md": commandPage(ctx)} {
+		for name, text := range map[string]string{"configuration.md": configurationPage(), "cli.md": commandPage(ctx), "functions.md": generated + function.Reference()} {
 			if err := os.WriteFile(filepath.Join(*out, name), []byte(text), 0o644); err != nil {
 				return fault.Wrap(fault.Permanent, err, "write page")
 			}

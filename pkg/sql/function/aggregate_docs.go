@@ -1,0 +1,41 @@
+package function
+
+var aggregateDocs = []Doc{
+	{Name: "COUNT", Call: "COUNT(*)\nCOUNT([DISTINCT] value)", Text: "The number of rows, or of values that are not NULL.", Example: "SELECT COUNT(*), COUNT(price), COUNT(DISTINCT shop) FROM orders", Result: "4, 3, 2", Null: never},
+	{Name: "SUM", Call: "SUM(number)", Text: "The sum, in the type of the integer or DOUBLE, or DECIMAL(38, s).", Example: "SELECT SUM(price) FROM orders", Result: "35.00"},
+	{Name: "SUM0", Call: "SUM0(number)", Text: "As SUM, 0 without any value.", Example: "SELECT SUM0(price) FROM orders WHERE id > 9", Result: "0.00", Null: never},
+	{Name: "AVG", Call: "AVG(number)", Text: "The average; that of integers is an integer.", Example: "SELECT AVG(id) FROM orders", Result: "2"},
+	{Name: "MIN", Call: "MIN(value)", Text: "The smallest value.", Example: "SELECT MIN(price) FROM orders", Result: "5.00"},
+	{Name: "MAX", Call: "MAX(value)", Text: "The largest value.", Example: "SELECT MAX(price) FROM orders", Result: "20.00"},
+	{Name: "FIRST_VALUE", Call: "FIRST_VALUE(value)", Text: "The value that came first.", Example: "SELECT FIRST_VALUE(id) FROM orders", Result: "1"},
+	{Name: "LAST_VALUE", Call: "LAST_VALUE(value)", Text: "The value that came last.", Example: "SELECT LAST_VALUE(id) FROM orders", Result: "4"},
+	{Name: "ANY_VALUE", Call: "ANY_VALUE(value)", Text: "One of the values: the first.", Example: "SELECT ANY_VALUE(shop) FROM orders WHERE id = 3", Result: "b"},
+	{Name: "SINGLE_VALUE", Call: "SINGLE_VALUE(value)", Text: "The only value; more are an error.", Example: "SELECT SINGLE_VALUE(shop) FROM orders WHERE id = 3", Result: "b"},
+	{Name: "LISTAGG", Call: "LISTAGG(string[, separator])", Text: "The texts in the order in which they came, with a comma or the separator between them.", Example: "SELECT LISTAGG(shop, '-') FROM orders", Result: "a-a-b-b"},
+	{Name: "ARRAY_AGG", Call: "ARRAY_AGG(value)", Text: "The array of the values.", Example: "SELECT ARRAY_AGG(id) FROM orders", Result: "[1, 2, 3, 4]"},
+	{Name: "COLLECT", Call: "COLLECT(value)", Text: "The multiset of the values.", Example: "SELECT COLLECT(shop) FROM orders", Result: "{a=2, b=2}", Null: never},
+	{Name: "STDDEV_POP", Call: "STDDEV_POP(number)", Text: "The standard deviation of all values.", Example: "SELECT STDDEV_POP(CAST(id AS DOUBLE)) > 1.1 FROM orders", Result: "true"},
+	{Name: "STDDEV_SAMP", Call: "STDDEV_SAMP(number)", Text: "The standard deviation of a sample.", Example: "SELECT STDDEV_SAMP(CAST(id AS DOUBLE)) > 1.2 FROM orders", Result: "true", Null: "with less than two values"},
+	{Name: "STDDEV", Call: "STDDEV(number)", Text: "Another name of STDDEV_SAMP.", Example: "SELECT STDDEV(CAST(id AS DOUBLE)) > 1.2 FROM orders", Result: "true", Null: "with less than two values"},
+	{Name: "VAR_POP", Call: "VAR_POP(number)", Text: "The variance of all values.", Example: "SELECT VAR_POP(CAST(id AS DOUBLE)) FROM orders", Result: "1.25"},
+	{Name: "VAR_SAMP", Call: "VAR_SAMP(number)", Text: "The variance of a sample.", Example: "SELECT VAR_SAMP(CAST(id AS DOUBLE)) > 1.6 FROM orders", Result: "true", Null: "with less than two values"},
+	{Name: "VARIANCE", Call: "VARIANCE(number)", Text: "Another name of VAR_SAMP.", Example: "SELECT VARIANCE(CAST(id AS DOUBLE)) > 1.6 FROM orders", Result: "true", Null: "with less than two values"},
+	{Name: "APPROX_COUNT_DISTINCT", Call: "APPROX_COUNT_DISTINCT(value)", Text: "The number of different values, about.", Example: "SELECT APPROX_COUNT_DISTINCT(shop) FROM orders", Result: "2", Null: never},
+}
+
+var windowDocs = []Doc{
+	{Name: "TUMBLE", Call: "TABLE(TUMBLE(TABLE t, DESCRIPTOR(time), size[, offset]))\nGROUP BY TUMBLE(time, size)", Text: "Windows one after the other.",
+		Example: "SELECT window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '10' MINUTE)) GROUP BY window_start, window_end", Result: "2024-01-01T10:00:00, 3; 2024-01-01T10:10:00, 1"},
+	{Name: "HOP", Call: "TABLE(HOP(TABLE t, DESCRIPTOR(time), slide, size[, offset]))\nGROUP BY HOP(time, slide, size)", Text: "Windows that overlap.",
+		Example: "SELECT window_end, COUNT(*) FROM TABLE(HOP(TABLE orders, DESCRIPTOR(ts), INTERVAL '10' MINUTE, INTERVAL '20' MINUTE)) GROUP BY window_start, window_end",
+		Result:  "2024-01-01T10:10:00, 3; 2024-01-01T10:20:00, 4; 2024-01-01T10:30:00, 1"},
+	{Name: "CUMULATE", Call: "TABLE(CUMULATE(TABLE t, DESCRIPTOR(time), step, size))", Text: "Windows that begin together and end a step later each.",
+		Example: "SELECT window_end, COUNT(*) FROM TABLE(CUMULATE(TABLE orders, DESCRIPTOR(ts), INTERVAL '10' MINUTE, INTERVAL '20' MINUTE)) GROUP BY window_start, window_end",
+		Result:  "2024-01-01T10:10:00, 3; 2024-01-01T10:20:00, 4"},
+	{Name: "SESSION", Call: "TABLE(SESSION(TABLE t [PARTITION BY c], DESCRIPTOR(time), gap))\nGROUP BY SESSION(time, gap)", Text: "Windows that end when nothing comes for the gap.",
+		Example: "SELECT window_start, COUNT(*) FROM TABLE(SESSION(TABLE orders, DESCRIPTOR(ts), INTERVAL '4' MINUTE)) GROUP BY window_start, window_end", Result: "2024-01-01T10:00:00, 3; 2024-01-01T10:12:00, 1"},
+	{Name: "ROW_NUMBER", Call: "ROW_NUMBER() OVER ([PARTITION BY …] ORDER BY …)", Text: "The place of a row in its partition, each its own.",
+		Example: "SELECT id FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY shop ORDER BY price DESC) AS n FROM orders) WHERE n = 1", Result: "2; 3"},
+	{Name: "RANK", Call: "RANK() OVER ([PARTITION BY …] ORDER BY …)", Text: "As ROW_NUMBER, equal rows have the same place.", Example: "SELECT id FROM (SELECT *, RANK() OVER (ORDER BY shop) AS n FROM orders) WHERE n = 1", NotYet: true},
+	{Name: "DENSE_RANK", Call: "DENSE_RANK() OVER ([PARTITION BY …] ORDER BY …)", Text: "As RANK, without gaps.", Example: "SELECT id FROM (SELECT *, DENSE_RANK() OVER (ORDER BY shop) AS n FROM orders) WHERE n = 2", NotYet: true},
+}
