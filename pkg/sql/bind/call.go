@@ -43,6 +43,8 @@ func (b *Binder) call(s *scope, x *ast.FuncCall) plan.Expr {
 		side := x.Args[0].Value.(*ast.Symbol).Name
 		name = map[string]string{"BOTH": "BTRIM", "LEADING": "LTRIM", "TRAILING": "RTRIM"}[side]
 		args = []plan.Expr{args[2], args[1]}
+	case name == "CURRENT_DATABASE" && len(args) == 0:
+		return lit(b.ns.now.database, types.String().AsNotNull())
 	case x.JSON != nil:
 		return b.jsonCall(s, x, name, args)
 	case name == "JSON_OBJECT" || name == "JSON_ARRAY":

@@ -112,7 +112,11 @@ func Reference() string {
 				b.WriteString("`" + c + "`  \n")
 			}
 			b.WriteString(d.Text)
-			if d.Null != "" {
+			switch d.Null {
+			case "":
+			case never:
+				b.WriteString(" Never NULL.")
+			default:
 				b.WriteString(" NULL " + d.Null + ".")
 			}
 			if d.NotYet {

@@ -9,7 +9,7 @@ var comparisonDocs = []Doc{
 		Null: "when what is not NULL does not decide"},
 	{Name: "IN", Call: "a [NOT] IN (b, …)", Text: "Whether one of the values is equal.", Example: "2 IN (1, 2, NULL)", Result: "true", Null: "when a is, or when no value is equal and one is NULL"},
 	{Name: "LIKE", Call: "s [NOT] LIKE pattern [ESCAPE c]", Text: "Whether all of the text matches: % stands for any text, _ for one character, which is no line end.", Example: "'a_c' LIKE 'a!_%' ESCAPE '!'", Result: "true"},
-	{Name: "SIMILAR TO", Call: "s [NOT] SIMILAR TO pattern [ESCAPE c]", Text: "Whether all of the text matches a regular expression of SQL: those of LIKE and | * + ? {n,m} ( ) [ ].", Example: "'abc' SIMILAR TO '(a|b)%'", Result: "true"},
+	{Name: "SIMILAR TO", Call: "s [NOT] SIMILAR TO pattern [ESCAPE c]", Text: "Whether all of the text matches a regular expression of SQL: the characters of LIKE, and `|*+?{}()[]`.", Example: "'abc' SIMILAR TO '(a|b)%'", Result: "true"},
 }
 
 var logicDocs = []Doc{

@@ -65,11 +65,6 @@ func callSpecial(name string, args []plan.Expr) (e plan.Expr, done bool, err err
 		return &plan.Call{Func: name, Args: []plan.Expr{x}, T: t}, true, nil
 	case "TYPEOF":
 		return typeOf(args)
-	case "CURRENT_DATABASE":
-		if len(args) != 0 {
-			return fail("CURRENT_DATABASE()")
-		}
-		return &plan.Literal{Value: "default_database", T: types.String().AsNotNull()}, true, nil
 	case "EXTRACT":
 		if len(args) != 2 || !isUnit(args[0]) {
 			return fail("EXTRACT(unit FROM timestamp)")

@@ -10,9 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/freshet-dw/freshet/pkg/engine/expr"
-	"github.com/freshet-dw/freshet/pkg/sql/function"
 )
 
 var top = filepath.Join("..", "..", "..")
@@ -207,43 +204,6 @@ func TestDependenciesAreExplained(t *testing.T) {
 					t.Errorf("docs/dependencies.md does not explain %s of %s", m[1], file)
 				}
 			}
-		}
-	}
-}
-
-// The two lists of functions in docs/sql.md are those of the catalogue: what runs, and what the binder knows and the engine does not run yet.
-func TestFunctionsAreListed(t *testing.T) {
-	text := pages(t)["docs/sql.md"]
-	listed := func(name string) []string {
-		_, rest, ok := strings.Cut(text, "<!-- "+name+" -->")
-		part, _, closed := strings.Cut(rest, "<!-- end -->")
-		if !ok || !closed {
-			t.Fatalf("docs/sql.md has no list between <!-- %s --> and <!-- end -->", name)
-		}
-		var out []string
-		for _, m := range quoted.FindAllStringSubmatch(part, -1) {
-			out = append(out, m[1])
-		}
-		slices.Sort(out)
-		return out
-	}
-	// Forms of the grammar that the catalogue counts as functions, and aggregates, which the engine keeps apart.
-	grammar := []string{"TUMBLE", "HOP", "SESSION", "CUMULATE", "ROW_NUMBER", "RANK", "DENSE_RANK", "SOURCE_WATERMARK", "APPROX_COUNT_DISTINCT"}
-	binder := []string{"TYPEOF", "CURRENT_DATABASE"} // constants of the statement
-	evaluated := expr.Functions()
-	var run, notYet []string
-	for _, n := range function.Names() {
-		switch {
-		case strings.HasPrefix(n, "$") || slices.Contains(grammar, n) || function.IsAggregate(n):
-		case slices.Contains(evaluated, n) || slices.Contains(binder, n):
-			run = append(run, n)
-		default:
-			notYet = append(notYet, n)
-		}
-	}
-	for name, want := range map[string][]string{"functions": run, "functions not yet": notYet} {
-		if got := listed(name); !slices.Equal(got, want) {
-			t.Errorf("docs/sql.md, list %q: the catalogue has\n%s", name, "`"+strings.Join(want, "` `")+"`")
 		}
 	}
 }
