@@ -419,8 +419,10 @@ func newAccumulator(c plan.AggCall, in []types.Type, retract bool) (accumulator,
 	count := countAcc{arg: arg}
 	form := formSum
 	switch c.Func {
-	case "COUNT":
+	case "COUNT", "ROW_NUMBER":
 		return &count, nil
+	case "RANK", "DENSE_RANK":
+		return &rankAcc{arg: arg, dense: c.Func == "DENSE_RANK"}, nil
 	case "SUM0", "$SUM0":
 		form = formSum0
 	case "AVG":
@@ -451,6 +453,8 @@ func newAccumulator(c plan.AggCall, in []types.Type, retract bool) (accumulator,
 		}, nil
 	case "MIN", "MAX":
 		return newExtreme(c, arg, t, retract)
+	case "LAG":
+		return newLag(c, in), nil
 	case "FIRST_VALUE", "LAST_VALUE":
 		return newEdge(c, arg, t, retract), nil
 	case "ARRAY_AGG", "COLLECT", "SINGLE_VALUE":

@@ -77,7 +77,7 @@ type elements struct {
 	goneGroup []uint16
 
 	buf, keyBuf, valueBuf []byte
-	who                   []int32
+	who, few              []int32
 }
 
 func newElements(name string, groups *state.Table, nGroups int, o *owners, retract bool) *elements {
@@ -107,6 +107,22 @@ func (e *elements) bytes() int64 {
 // addAll inserts value i of k for every i in sel and gives those that were new. The set must be without counts.
 func (e *elements) addAll(in *input, sel []int32, k *state.Keys) ([]int32, error) {
 	e.n = extend(e.n, int(e.owners.nextID))
+	if len(sel) < in.n/16 {
+		// A few rows of many, as of a frame that grows by one row: each for itself.
+		e.few = e.few[:0]
+		for _, i := range sel {
+			owner := e.owners.id[in.rows[i]]
+			fresh, err := e.set.AddOne(uint32(owner), k.At(int(i)))
+			if err != nil {
+				return e.few, err
+			}
+			if fresh {
+				e.n[owner]++
+				e.few = append(e.few, i)
+			}
+		}
+		return e.few, nil
+	}
 	e.who = state.Resize(e.who, in.n)
 	if len(sel) == in.n {
 		for i, r := range in.rows {

@@ -147,7 +147,12 @@ func rowTimes(w plan.WindowSpec, b *batch.Batch, now time.Time, buf []int64) (ti
 	if col.NullN() > 0 {
 		valid = col
 	}
-	return arrow.Int64Traits.CastFromBytes(arrow.TimestampTraits.CastToBytes(col.TimestampValues())), valid, nil
+	return asInts(col), valid, nil
+}
+
+// asInts gives a time column's values as microseconds, without copying.
+func asInts(col *array.Timestamp) []int64 {
+	return arrow.Int64Traits.CastFromBytes(arrow.TimestampTraits.CastToBytes(col.TimestampValues()))
 }
 
 // windowType is the type of a window column: as the plan says, else that of the time column, else TIMESTAMP_LTZ(3).

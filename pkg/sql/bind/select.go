@@ -1,8 +1,6 @@
 package bind
 
 import (
-	"slices"
-
 	"github.com/freshet-dw/freshet/pkg/sql/ast"
 	"github.com/freshet-dw/freshet/pkg/sql/function"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
@@ -168,83 +166,3 @@ type placeholder struct {
 
 func (p *placeholder) Type() types.Type { return p.t }
 func (p *placeholder) String() string   { return p.label }
-
-// overs collects the window functions of a SELECT.
-type overs struct {
-	named []*ast.NamedWindow
-	calls []*overCall
-}
-
-type overCall struct {
-	fn        string
-	pos       ast.Pos
-	partition []plan.Expr
-	orderBy   []plan.Expr
-	items     []*ast.OrderItem
-}
-
-func (o *overs) rewrite(f func(plan.Expr) plan.Expr) {
-	for _, c := range o.calls {
-		for i := range c.partition {
-			c.partition[i] = f(c.partition[i])
-		}
-		for i := range c.orderBy {
-			c.orderBy[i] = f(c.orderBy[i])
-		}
-	}
-}
-
-func (b *Binder) overCall(s *scope, x *ast.FuncCall) plan.Expr {
-	name := x.FuncName()
-	if s.over == nil {
-		b.errorf(x.Pos(), "%s OVER cannot stand in %s", name, s.clause)
-		return poison()
-	}
-	if name != "ROW_NUMBER" {
-		b.remedy(x.Pos(), "ROW_NUMBER() OVER (…) in a subquery with WHERE rn <= n is", "%s OVER is not supported", name)
-		return poison()
-	}
-	spec := x.Over
-	if spec.Ref != nil {
-		i := slices.IndexFunc(s.over.named, func(w *ast.NamedWindow) bool { return w.Name.Name == spec.Ref.Name })
-		if i < 0 {
-			b.errorf(spec.Ref.Pos(), "window %s is not declared", spec.Ref.Name)
-			return poison()
-		}
-		named := s.over.named[i].Spec
-		spec = &ast.WindowSpec{Loc: spec.Loc, PartitionBy: named.PartitionBy, OrderBy: append(slices.Clone(named.OrderBy), spec.OrderBy...)}
-	}
-	inner := *s
-	inner.over, inner.clause = nil, "OVER"
-	c := &overCall{fn: name, pos: x.Pos(), partition: b.exprs(&inner, spec.PartitionBy), items: spec.OrderBy}
-	for _, o := range spec.OrderBy {
-		c.orderBy = append(c.orderBy, b.expr(&inner, o.X))
-	}
-	if len(c.orderBy) == 0 {
-		b.remedy(x.Pos(), "add ORDER BY to OVER", "ROW_NUMBER without ORDER BY has no meaning")
-	}
-	s.over.calls = append(s.over.calls, c)
-	return &placeholder{owner: s.over, index: len(s.over.calls) - 1, t: types.Of(types.BigInt).AsNotNull(), label: "ROW_NUMBER()"}
-}
-
-func (b *Binder) bindOvers(node plan.Node, o *overs) (plan.Node, func(plan.Expr) plan.Expr) {
-	r := relOf(node, "")
-	at := make([]int, len(o.calls))
-	for i, c := range o.calls {
-		var part, order []int
-		r, part = b.extend(r, c.partition)
-		r, order = b.extend(r, c.orderBy)
-		n := plan.New(&plan.Over{Input: r.node, Func: c.fn, PartitionBy: part, Order: sortKeys(c.items, order)}, c.pos)
-		at[i] = len(r.fields)
-		r = relOf(n, "")
-	}
-	return r.node, func(e plan.Expr) plan.Expr {
-		return plan.Rewrite(e, func(x plan.Expr) plan.Expr {
-			if p, ok := x.(*placeholder); ok && p.owner == o {
-				c := r.out()[at[p.index]]
-				return &plan.ColRef{Index: at[p.index], Name: c.Name, T: c.Type}
-			}
-			return nil
-		})
-	}
-}

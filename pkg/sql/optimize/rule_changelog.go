@@ -103,6 +103,8 @@ func (r *run) checkNode(n plan.Node) {
 		r.checkTime(n, n.Input, n.Win)
 	case *plan.WindowAssign:
 		r.checkTime(n, n.Input, n.Win)
+	case *plan.OverAgg:
+		r.checkOver(n)
 	case *plan.Sink:
 		r.checkSink(n)
 	}

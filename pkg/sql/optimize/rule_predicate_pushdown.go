@@ -74,6 +74,8 @@ func (r *run) push(c *plan.Calc) bool {
 		down = through(down, n.Keys, n.Input)
 	case *plan.Over:
 		split(among(n.PartitionBy))
+	case *plan.OverAgg:
+		split(among(n.PartitionBy))
 	case *plan.ChangelogNormalize:
 		split(among(n.Keys))
 	default:

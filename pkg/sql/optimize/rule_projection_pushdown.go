@@ -111,6 +111,13 @@ func (p *pruner) require(n plan.Node) {
 		first(below(len(n.Input.Props().Out))...)
 		first(n.PartitionBy...)
 		sort(n.Order)
+	case *plan.OverAgg:
+		width := len(n.Input.Props().Out)
+		first(below(width)...)
+		first(n.PartitionBy...)
+		sort(n.Order)
+		p.aggArgs(n.Input, n.Calls, own, width)
+		p.identify(n.Input)
 	case *plan.Deduplicate:
 		first(own...)
 		first(n.Keys...)
@@ -231,6 +238,26 @@ func (p *pruner) prune(n plan.Node) {
 		to = p.extended(n.Input, len(old))
 		n.PartitionBy, n.Order = moveAll(n.PartitionBy, to), moveSort(n.Order, to)
 		n.P.Out = pickTo(old, to)
+	case *plan.OverAgg:
+		p.trimInput(n, &n.Input)
+		m, width := p.to[n.Input], len(p.to[n.Input])
+		n.PartitionBy, n.Order = moveAll(n.PartitionBy, m), moveSort(n.Order, m)
+		to = p.extended(n.Input, width)
+		var calls []plan.AggCall
+		for i, a := range n.Calls {
+			if !slices.Contains(keep, width+i) {
+				to = append(to, -1)
+				continue
+			}
+			a.Args = moveAll(a.Args, m)
+			if a.Filter >= 0 {
+				a.Filter = m[a.Filter]
+			}
+			to = append(to, len(n.Input.Props().Out)+len(calls))
+			calls = append(calls, a)
+		}
+		n.Calls = calls
+		n.P.Out = pickTo(old, to)
 	case *plan.Deduplicate:
 		p.trimInput(n, &n.Input)
 		to = p.to[n.Input]
@@ -296,6 +323,22 @@ func (p *pruner) requireInput(n, in plan.Node) {
 		mark(n.PartitionBy...)
 		for _, k := range n.Order {
 			mark(k.Col)
+		}
+		for _, k := range n.P.UpsertKey {
+			mark(k)
+		}
+	case *plan.OverAgg:
+		mark(n.PartitionBy...)
+		for _, k := range n.Order {
+			mark(k.Col)
+		}
+		for i, a := range n.Calls {
+			if at := len(p.need[in]) + i; slices.Contains(p.needed(n), at) {
+				mark(a.Args...)
+				if a.Filter >= 0 {
+					mark(a.Filter)
+				}
+			}
 		}
 		for _, k := range n.P.UpsertKey {
 			mark(k)

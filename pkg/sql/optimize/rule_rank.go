@@ -21,7 +21,7 @@ func rank(r *run) {
 			return n
 		}
 		o, ok := c.Input.(*plan.Over)
-		if !ok {
+		if !ok || o.Func != "ROW_NUMBER" {
 			return n
 		}
 		number := len(o.Input.Props().Out)
@@ -65,8 +65,11 @@ func rank(r *run) {
 		plan.Derive(c, false)
 		return c
 	})
+	r.overAgg()
 	for _, n := range r.p.Nodes {
-		if o, ok := n.(*plan.Over); ok {
+		if o, ok := n.(*plan.Over); ok && o.Func != "ROW_NUMBER" {
+			r.fail(o, "use ROW_NUMBER(), or SET 'execution.runtime-mode' = 'batch'", "%s() in a stream is possible in the order of time only", o.Func)
+		} else if ok {
 			r.fail(o, "put it in a subquery and keep the first rows: SELECT … FROM (…) WHERE rn <= 10", "%s() OVER has no upper bound", o.Func)
 		}
 	}

@@ -34,6 +34,8 @@ func stateTTL(r *run) {
 			set(&n.RightTTL)
 		case *plan.Rank:
 			set(&n.TTL)
+		case *plan.OverAgg:
+			set(&n.TTL)
 		case *plan.Deduplicate:
 			set(&n.TTL)
 		case *plan.ChangelogNormalize:

@@ -158,6 +158,8 @@ func check(n Node) error {
 		for _, k := range n.Order {
 			c.cols(in, k.Col)
 		}
+	case *OverAgg:
+		checkOverAgg(c, n, in)
 	case *Deduplicate:
 		c.cols(in, n.Keys...)
 		if n.TimeCol >= 0 {

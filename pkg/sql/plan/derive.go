@@ -74,10 +74,12 @@ func Derive(n Node, strict bool) {
 		if in.Mode != catalog.AppendOnly {
 			p.Mode = catalog.AllChanges
 		}
+	case *OverAgg:
+		deriveOverAgg(n, name)
 	case *Over:
 		in := n.Input.Props()
 		p.Mode = catalog.AllChanges
-		p.Out = append(slices.Clone(in.Out), Column{Name: name(len(in.Out), "w0$o0"), Type: types.Of(types.BigInt).AsNotNull()})
+		p.Out = append(slices.Clone(in.Out), Column{Name: name(len(in.Out), "w0$o0"), Type: rankType()})
 		p.Keys = append(slices.Clone(in.Keys), append(slices.Clone(n.PartitionBy), len(in.Out)))
 	case *Sink:
 		p.Mode = n.Input.Props().Mode

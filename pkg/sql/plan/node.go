@@ -234,8 +234,8 @@ type Rank struct {
 	TTL         int64
 }
 
-// Over adds Func's value (ROW_NUMBER) over rows of a partition in Order as the last column. Only the planner sees it: it becomes a
-// Rank or a Deduplicate, or is refused.
+// Over adds Func's value (ROW_NUMBER, RANK or DENSE_RANK) over rows of a partition in Order as the last column. Only the planner sees it: it
+// becomes a Rank or a Deduplicate where the number has an upper bound, else an OverAgg, or is refused.
 type Over struct {
 	P           Props
 	Input       Node
