@@ -37,14 +37,14 @@ func (s *session) Sink(n *plan.Sink, _ int) (endpoint.Sink, error) {
 	}
 	k := &sink{s: s, t: t, topic: t.topics[0], changes: n.Caps.SinkMode != 1}
 	var err error
-	if k.value, err = formats.NewEncoder(t.value.name, t.fields(t.valueCols, false), s.withDir(t.value)); err != nil {
+	if k.value, err = formats.NewEncoder(t.value.name, t.fields(t.valueCols, false), s.formatOptions(t.value, k.topic, "value")); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.t.Name, err)
 	}
 	for _, c := range t.valueCols {
 		k.vcols = append(k.vcols, at[c])
 	}
 	if t.key.name != "" {
-		if k.key, err = formats.NewEncoder(t.key.name, t.fields(t.keyCols, true), s.withDir(t.key)); err != nil {
+		if k.key, err = formats.NewEncoder(t.key.name, t.fields(t.keyCols, true), s.formatOptions(t.key, k.topic, "key")); err != nil {
 			return nil, fmt.Errorf("table %s, key: %w", t.t.Name, err)
 		}
 		for _, c := range t.keyCols {

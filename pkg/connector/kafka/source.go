@@ -15,6 +15,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/engine/endpoint"
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/format"
+	"github.com/freshet-dw/freshet/pkg/format/avro"
 	"github.com/freshet-dw/freshet/pkg/format/formats"
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
@@ -87,7 +88,7 @@ func (s *session) Reader(n *plan.Source, _ int) (endpoint.Reader, error) {
 			types = append(types, batch.ArrowType(formats.Metadata(t.value.name)[m]))
 		}
 	}
-	if r.value, err = formats.NewDecoder(t.value.name, fields, s.withDir(t.value), extra...); err != nil {
+	if r.value, err = formats.NewDecoder(t.value.name, fields, s.formatOptions(t.value, "", "value"), extra...); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.t.Name, err)
 	}
 	r.vb = batch.NewBuilder(types...)
@@ -98,7 +99,7 @@ func (s *session) Reader(n *plan.Source, _ int) (endpoint.Reader, error) {
 	}
 	if len(kcols) > 0 {
 		fields := t.fields(kcols, true)
-		if r.key, err = formats.NewDecoder(t.key.name, fields, s.withDir(t.key)); err != nil {
+		if r.key, err = formats.NewDecoder(t.key.name, fields, s.formatOptions(t.key, "", "key")); err != nil {
 			return nil, fmt.Errorf("table %s, key: %w", t.t.Name, err)
 		}
 		r.kb = batch.NewBuilder(fieldTypes(fields)...)
@@ -106,14 +107,22 @@ func (s *session) Reader(n *plan.Source, _ int) (endpoint.Reader, error) {
 	return r, nil
 }
 
-// withDir tells a format that reads files what its paths are relative to.
-func (s *session) withDir(f formatSpec) format.Options {
-	if f.name != "protobuf" {
-		return f.opts
+// formatOptions are the options of the format and what it does not know by itself: what the paths of its files are relative to, and under
+// which subject the schema of a part of the topic's records is registered.
+func (s *session) formatOptions(f formatSpec, topic, part string) format.Options {
+	switch f.name {
+	case "protobuf":
+		out := maps.Clone(f.opts)
+		out["base-dir"] = s.env.Dir
+		return out
+	case avro.ConfluentName, avro.DebeziumName:
+		if f.opts["subject"] == "" && f.opts["schema-registry.subject"] == "" {
+			out := maps.Clone(f.opts)
+			out["subject"] = topic + "-" + part
+			return out
+		}
 	}
-	out := maps.Clone(f.opts)
-	out["base-dir"] = s.env.Dir
-	return out
+	return f.opts
 }
 
 func fieldTypes(fs []format.Field) []arrow.DataType {
@@ -293,6 +302,9 @@ func (r *reader) metadata(o origin, msg []int32) arrow.Array {
 // bad deals with a record that cannot be decoded, as the table asks. The dead letter is part of the transaction: it is there exactly
 // when the offset has moved past the record.
 func (s *session) bad(t *table, r *kgo.Record, reason error) error {
+	if k := fault.KindOf(reason); k.Retryable() || k == fault.Permanent { // the schema registry's fault, not the record's: it must come again
+		return fmt.Errorf("table %s: record %s/%d at offset %d: %w", t.t.Name, r.Topic, r.Partition, r.Offset, reason)
+	}
 	if t.bad == "fail" {
 		return fault.WithRemedy(fault.Wrap(fault.Data, reason, "table %s: record %s/%d at offset %d", t.t.Name, r.Topic, r.Partition, r.Offset),
 			"set 'bad-records' = 'dead-letter' to keep such records aside and go on")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/format"
+	"github.com/freshet-dw/freshet/pkg/format/avro"
 	"github.com/freshet-dw/freshet/pkg/format/canal"
 	"github.com/freshet-dw/freshet/pkg/format/csv"
 	"github.com/freshet-dw/freshet/pkg/format/debezium"
@@ -107,6 +108,15 @@ func all() map[string]entry {
 		protobuf.Name: define(catalog.AppendOnly, protobuf.ParseOptions, func(r request, o protobuf.Options) (*protobuf.Decoder, error) {
 			return protobuf.NewDecoder(r.fields, o)
 		}, protobuf.NewEncoder),
+		avro.Name: define(catalog.AppendOnly, avro.ParseOptions, func(r request, o avro.Options) (*avro.Decoder, error) {
+			return avro.NewDecoder(r.fields, r.schema, o)
+		}, avro.NewEncoder),
+		avro.ConfluentName: define(catalog.AppendOnly, avro.ParseConfluentOptions, func(r request, o avro.ConfluentOptions) (*avro.ConfluentDecoder, error) {
+			return avro.NewConfluentDecoder(r.fields, r.schema, o)
+		}, avro.NewConfluentEncoder),
+		avro.DebeziumName: define(catalog.AllChanges, avro.ParseDebeziumOptions, func(r request, o avro.ConfluentOptions) (*avro.DebeziumDecoder, error) {
+			return avro.NewDebeziumDecoder(r.fields, r.schema, o)
+		}, avro.NewDebeziumEncoder),
 		csv.Name: define(catalog.AppendOnly, csv.ParseOptions, func(r request, o csv.Options) (*csv.Decoder, error) {
 			return csv.NewDecoder(r.fields, r.schema, o)
 		}, csv.NewEncoder),

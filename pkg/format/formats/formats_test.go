@@ -10,6 +10,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/engine/batch"
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/format"
+	"github.com/freshet-dw/freshet/pkg/format/avro/registry/registrytest"
 	"github.com/freshet-dw/freshet/pkg/format/internal/formattest"
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
@@ -37,8 +38,11 @@ func TestRoundTrip(t *testing.T) {
 	for _, name := range Names() {
 		opts := format.Options{}
 		fields, want := f, b.String()
-		if name == "protobuf" {
+		switch {
+		case name == "protobuf":
 			opts = protoOptions(t)
+		case strings.Contains(name, "confluent"):
+			opts = format.Options{"url": registrytest.New(t).URL, "subject": "x"}
 		}
 		rows := b
 		if name == "raw" {
@@ -73,7 +77,7 @@ func TestValidate(t *testing.T) {
 		{"json", nil, ""},
 		{"json", format.Options{"ignore-parse-errors": "true", "timestamp-format.standard": "iso-8601", "encode.decimal-as-plain-number": "true", "map-null-key.mode": "LITERAL", "map-null-key.literal": "?"}, ""},
 		{"jsn", nil, `there is no format "jsn"; did you mean json?`},
-		{"orc", nil, `there is no format "orc"; the formats are canal-json, csv, debezium-json, json, maxwell-json, ogg-json, protobuf, raw`},
+		{"orc", nil, `there is no format "orc"; the formats are avro, avro-confluent, canal-json, csv, debezium-avro-confluent, debezium-json, json, maxwell-json, ogg-json, protobuf, raw`},
 		{"json", format.Options{"ignore-parse-error": "true"}, "format json has no option 'json.ignore-parse-error'; did you mean ignore-parse-errors?"},
 		{"json", format.Options{"ignore-parse-errors": "maybe"}, `option 'json.ignore-parse-errors': "maybe" is not a boolean; write true or false`},
 		{"json", format.Options{"timestamp-format.standard": "RFC"}, `option 'json.timestamp-format.standard': "RFC" is not a value of it; write one of SQL, ISO-8601, ISO-8601-WITH-OFFSET`},
@@ -83,6 +87,13 @@ func TestValidate(t *testing.T) {
 		{"debezium-json", format.Options{"schema-include": "true"}, ""},
 		{"protobuf", format.Options{"message-class-name": "X", "proto-file": "x.proto"}, ""},
 		{"protobuf", format.Options{"message-class-name": "X"}, "option 'protobuf.proto-file': is required"},
+		{"avro", format.Options{"encoding": "JSON", "timestamp_mapping.legacy": "false"}, ""},
+		{"avro", format.Options{"codec": "snapy"}, "format avro has no option 'avro.codec'; its options are encoding, timestamp_mapping.legacy"},
+		{"avro-confluent", format.Options{"schema-registry.url": "http://localhost:8081,http://b:8081", "basic-auth.credentials-source": "USER_INFO", "basic-auth.user-info": "a:b"}, ""},
+		{"avro-confluent", format.Options{"subject": "x"}, "option 'avro-confluent.url': is required"},
+		{"avro-confluent", format.Options{"url": "localhost:8081"}, `option 'avro-confluent.url': "localhost:8081" is no address of a registry`},
+		{"avro-confluent", format.Options{"url": "http://x", "schema": `{"type":"recrd"}`}, "option 'avro-confluent.schema': parse Avro schema"},
+		{"debezium-avro-confluent", format.Options{"url": "http://x", "schema": `"string"`}, "option 'debezium-avro-confluent.schema': is no record"},
 		{"csv", format.Options{"field-delimiter": ";", "null-literal": "n"}, ""},
 		{"raw", format.Options{"charset": "GBK", "endianness": "little-endian"}, ""},
 	} {
@@ -102,11 +113,11 @@ func TestValidate(t *testing.T) {
 
 func TestModesAndMetadata(t *testing.T) {
 	for _, name := range Names() {
-		changes := strings.HasSuffix(name, "-json")
+		changes := strings.HasSuffix(name, "-json") || strings.HasPrefix(name, "debezium-")
 		if got := ChangeMode(name) == catalog.AllChanges; got != changes {
 			t.Errorf("%s: %s", name, ChangeMode(name))
 		}
-		if (Metadata(name) != nil) != changes {
+		if (Metadata(name) != nil) != strings.HasSuffix(name, "-json") {
 			t.Errorf("%s: metadata %v", name, Metadata(name))
 		}
 	}

@@ -180,6 +180,44 @@ func Decimal(b []byte, precision, scale int) (decimal128.Num, error) {
 	return n, nil
 }
 
+// Rescale moves n from one scale to another, rounding half up, and checks that it has no more than precision digits.
+func Rescale(n decimal128.Num, from, precision, scale int) (decimal128.Num, error) {
+	var zero decimal128.Num
+	neg := n.Sign() < 0
+	if neg {
+		n = n.Negate()
+	}
+	hi, lo := uint64(n.HighBits()), n.LowBits()
+	if hi|lo == 0 {
+		return zero, nil
+	}
+	for ; from < scale; from++ {
+		if !fits(hi, lo, precision-1) { // also keeps the product within 128 bits
+			return zero, ErrOverflow
+		}
+		hi, lo = mul10(hi, lo, 0)
+	}
+	roundUp := false
+	for ; from > scale && (hi|lo != 0 || roundUp); from-- {
+		var r uint64
+		hi, lo, r = div10(hi, lo)
+		roundUp = r >= 5
+	}
+	if roundUp {
+		var c uint64
+		lo, c = bits.Add64(lo, 1, 0)
+		hi += c
+	}
+	if !fits(hi, lo, precision) {
+		return zero, ErrOverflow
+	}
+	n = decimal128.New(int64(hi), lo)
+	if neg {
+		n = n.Negate()
+	}
+	return n, nil
+}
+
 func mul10(hi, lo, add uint64) (uint64, uint64) {
 	c, l := bits.Mul64(lo, 10)
 	l, carry := bits.Add64(l, add, 0)
