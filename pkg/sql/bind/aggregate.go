@@ -17,6 +17,9 @@ type aggregation struct {
 	win     *groupWindow
 	winCols []string // columns of the legacy window that the SELECT asks for
 	broken  bool     // a key has a fault: columns that miss it are not told again
+	// sets are the grouping sets, as places in keys; nil for a plain GROUP BY.
+	sets      [][]int
+	groupings []groupingCall
 }
 
 type aggregateCall struct {
@@ -45,33 +48,48 @@ func (b *Binder) groupBy(r *rel, q *ast.Select) *aggregation {
 		return a
 	}
 	s := &scope{rel: r, clause: "GROUP BY"}
+	if hasSets(q.GroupBy) {
+		before := len(b.errs)
+		trial := &aggregation{input: r}
+		for _, g := range q.GroupBy.Items {
+			b.groupItem(s, trial, q, g)
+		}
+		if a.broken = len(b.errs) > before; a.broken {
+			return a
+		}
+		b.nullableKeys(r, trial.keys)
+	}
+	sets := [][]int{{}}
 	for _, g := range q.GroupBy.Items {
-		switch g.Kind {
-		case ast.GroupEmpty:
-			continue
-		case ast.GroupExprs:
-		default:
-			b.remedy(g.Pos(), "write one SELECT for each grouping and UNION ALL them", "GROUPING SETS, ROLLUP and CUBE are not supported")
-			continue
+		sets = crossSets(sets, b.groupItem(s, a, q, g))
+	}
+	if hasSets(q.GroupBy) {
+		if q.GroupBy.Distinct {
+			sets = slices.CompactFunc(sets, equalSets)
 		}
-		for _, x := range g.Exprs {
-			if f, ok := x.(*ast.FuncCall); ok && isGroupWindow(f.FuncName()) {
-				b.groupWindow(s, a, f)
-				continue
-			}
-			before := len(b.errs)
-			if b.namesAlias(s, q, x) {
-				a.broken = true
-				continue
-			}
-			e := b.expr(s, x)
-			a.broken = a.broken || len(b.errs) > before
-			if !slices.ContainsFunc(a.keys, func(k plan.Expr) bool { return plan.Equal(k, e) }) {
-				a.keys = append(a.keys, e)
-			}
-		}
+		a.sets = sets
 	}
 	return a
+}
+
+// groupKey adds a key of GROUP BY and gives its place, -1 for what is none: a group window, or a fault.
+func (b *Binder) groupKey(s *scope, a *aggregation, q *ast.Select, x ast.Expr) int {
+	if f, ok := x.(*ast.FuncCall); ok && isGroupWindow(f.FuncName()) {
+		b.groupWindow(s, a, f)
+		return -1
+	}
+	before := len(b.errs)
+	if b.namesAlias(s, q, x) {
+		a.broken = true
+		return -1
+	}
+	e := b.expr(s, x)
+	a.broken = a.broken || len(b.errs) > before
+	if i := slices.IndexFunc(a.keys, func(k plan.Expr) bool { return plan.Equal(k, e) }); i >= 0 {
+		return i
+	}
+	a.keys = append(a.keys, e)
+	return len(a.keys) - 1
 }
 
 // namesAlias reports a GROUP BY item that is an alias of the select list, a common habit from other systems.
@@ -150,7 +168,12 @@ func (b *Binder) aggregate(a *aggregation, q *ast.Select) (plan.Node, func(plan.
 		pos = q.GroupBy.Pos()
 	}
 	var node plan.Node
-	if a.win != nil {
+	if a.sets != nil && a.win == nil {
+		node = b.groupingSets(a, all, keys, aggs, pos)
+	} else if a.win != nil {
+		if a.sets != nil {
+			b.remedy(pos, "use the window's table function: GROUP BY window_start, window_end, GROUPING SETS (…)", "grouping sets do not go with the older group windows")
+		}
 		spec := a.win.spec
 		spec.TimeCol = addExprs(&all, []plan.Expr{a.win.time})[0]
 		pre := calc(a.input.node, nil, all, nil, pos)
@@ -177,6 +200,12 @@ func (b *Binder) aggregate(a *aggregation, q *ast.Select) (plan.Node, func(plan.
 			case *windowPlace:
 				if x.agg == a {
 					return ref(len(keys) + len(aggs) + x.index)
+				}
+			case *groupingPlace:
+				if x.agg == a && a.sets != nil {
+					return ref(len(keys) + len(aggs) + x.index)
+				} else if x.agg == a {
+					return &plan.Literal{Value: int64(0), T: x.Type()}
 				}
 			case *plan.ColRef:
 				if place, ok := b.places[x]; ok && !told[x.Name] && !a.broken {

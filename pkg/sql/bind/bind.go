@@ -30,7 +30,8 @@ type Binder struct {
 	scans     map[string]*rel
 	caps      map[*catalog.Table]catalog.Caps
 	sinks     []*plan.Sink
-	shown     *Result // of the last statement
+	shown     *Result      // of the last statement
+	corr      *correlation // of the subquery whose SELECT is bound next
 	errs      []error
 	places    map[plan.Expr]ast.Pos // where column references stand, for messages
 }

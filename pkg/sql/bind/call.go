@@ -18,6 +18,8 @@ func (b *Binder) call(s *scope, x *ast.FuncCall) plan.Expr {
 		return b.overCall(s, x)
 	case function.IsAggregate(name):
 		return b.aggCall(s, x)
+	case name == "GROUPING" || name == "GROUPING_ID" || name == "GROUP_ID":
+		return b.grouping(s, x)
 	}
 	if kind, ok := windowFunction(name); ok {
 		return b.windowColumn(s, x, kind)

@@ -87,9 +87,12 @@ func (b *Binder) expr(s *scope, x ast.Expr) plan.Expr {
 		if x.Field != nil {
 			return b.path(b.expr(s, x.X), []*ast.Ident{x.Field})
 		}
-	case *ast.Subquery, *ast.Exists, *ast.Quantified:
-		b.remedy(x.Pos(), "write it as a join", "a subquery as a value is not supported")
-		return poison()
+	case *ast.Subquery:
+		return b.subValue(s, x.Pos(), x.Query, "scalar", nil, false)
+	case *ast.Exists:
+		return b.subValue(s, x.Pos(), x.Query, "exists", nil, false)
+	case *ast.Quantified:
+		return b.quantified(s, x)
 	}
 	b.errorf(x.Pos(), "%s is not supported", ast.String(x))
 	return poison()
@@ -174,11 +177,10 @@ func (b *Binder) between(s *scope, x *ast.Between) plan.Expr {
 }
 
 func (b *Binder) in(s *scope, x *ast.In) plan.Expr {
-	e := b.expr(s, x.X)
 	if x.Query != nil {
-		b.remedy(x.Pos(), "write it as a join", "IN (query) is not supported")
-		return poison()
+		return b.negate(x.Not, b.subValue(s, x.Pos(), x.Query, "=", b.needles(s, x.X), false))
 	}
+	e := b.expr(s, x.X)
 	list := b.exprs(s, x.List)
 	literals := true
 	t := e.Type()

@@ -261,12 +261,8 @@ func (b *Binder) setOp(q *ast.SetOp, with *ctes) *rel {
 	if x == nil || y == nil {
 		return nil
 	}
-	if q.Op != "UNION" {
-		b.remedy(q.Pos(), "write it as a join", "%s is not supported", q.Op)
-		return nil
-	}
 	if len(x.fields) != len(y.fields) {
-		b.errorf(q.Y.Pos(), "UNION: the first query has %d columns, this one has %d", len(x.fields), len(y.fields))
+		b.errorf(q.Y.Pos(), "%s: the first query has %d columns, this one has %d", q.Op, len(x.fields), len(y.fields))
 		return nil
 	}
 	ts := make([]types.Type, len(x.fields))
@@ -274,10 +270,13 @@ func (b *Binder) setOp(q *ast.SetOp, with *ctes) *rel {
 		a, c := x.out()[i].Type, y.out()[i].Type
 		t, ok := function.Common(a, c)
 		if !ok {
-			b.errorf(q.Y.Pos(), "UNION: column %s is %s first and %s here", x.fields[i].name, a, c)
+			b.errorf(q.Y.Pos(), "%s: column %s is %s first and %s here", q.Op, x.fields[i].name, a, c)
 			t = a
 		}
 		ts[i] = t
+	}
+	if q.Op != "UNION" {
+		return b.intersect(q, x, y, ts)
 	}
 	u := &plan.Union{}
 	for _, r := range []*rel{x, y} {
@@ -296,6 +295,45 @@ func (b *Binder) setOp(q *ast.SetOp, with *ctes) *rel {
 		return b.distinct(out, q.Pos())
 	}
 	return out
+}
+
+// intersect is INTERSECT and EXCEPT: of each row, how often it is in either query decides.
+func (b *Binder) intersect(q *ast.SetOp, x, y *rel, ts []types.Type) *rel {
+	if q.All {
+		b.remedy(q.Pos(), "leave ALL out, or number equal rows with ROW_NUMBER first", "%s ALL is not supported yet", q.Op)
+		return nil
+	}
+	boolean := func(v bool) plan.Expr { return &plan.Literal{Value: v, T: types.Of(types.Boolean).AsNotNull()} }
+	n := len(ts)
+	u := &plan.Union{}
+	for i, r := range []*rel{x, y} {
+		in := castTo(r, ts, x.fields, q.Pos())
+		es := append(plan.Refs(in.Props().Out), boolean(i == 0), boolean(i == 1))
+		u.Ins = append(u.Ins, calc(in, nil, es, nil, q.Pos()))
+	}
+	g := &plan.GroupAgg{Input: plan.New(u, q.Pos())}
+	for i := range n {
+		g.Keys = append(g.Keys, i)
+	}
+	for i := range 2 {
+		g.Aggs = append(g.Aggs, plan.AggCall{Func: "COUNT", Filter: n + i, T: types.Of(types.BigInt).AsNotNull(), Name: "$in" + itoa(i)})
+	}
+	plan.New(g, q.Pos())
+	out := plan.Refs(g.P.Out)
+	zero := &plan.Literal{Value: int64(0), T: types.Of(types.BigInt).AsNotNull()}
+	compare := func(op string, e plan.Expr) plan.Expr {
+		return &plan.Call{Func: op, Args: []plan.Expr{e, zero}, T: types.Of(types.Boolean).AsNotNull()}
+	}
+	second := compare(">", out[n+1])
+	if q.Op == "EXCEPT" {
+		second = compare("=", out[n+1])
+	}
+	c := calc(g, plan.And(compare(">", out[n]), second), out[:n], nil, q.Pos())
+	r := relOf(c, "")
+	for i := range r.fields {
+		r.fields[i].name = x.fields[i].name
+	}
+	return r
 }
 
 func sameTypes(s plan.Schema, ts []types.Type) bool {

@@ -39,6 +39,9 @@ type scope struct {
 	clause string // for messages: "WHERE"
 	agg    *aggregation
 	over   *overs
+	subs   *subqueries  // where a subquery may stand as a value
+	corr   *correlation // in a subquery: the outer query
+	with   *ctes        // WITH names for subqueries
 }
 
 func (s *scope) ref(i int) *plan.ColRef {
@@ -72,6 +75,9 @@ func (b *Binder) name(s *scope, n *ast.Name) plan.Expr {
 	}
 	switch {
 	case len(found) == 0:
+		if e, ok := b.outerName(s, n); ok {
+			return e
+		}
 		b.unknownColumn(s, n)
 		return poison()
 	case len(found) > 1:

@@ -15,6 +15,8 @@ type item struct {
 }
 
 func (b *Binder) selectBody(q *ast.Select, with *ctes) *rel {
+	corr := b.corr
+	b.corr = nil
 	var r *rel
 	if q.From == nil {
 		one := plan.New(&plan.Values{Rows: [][]plan.Expr{{}}}, q.Pos())
@@ -24,10 +26,11 @@ func (b *Binder) selectBody(q *ast.Select, with *ctes) *rel {
 	}
 	b.stateHints(r, q.Hints)
 	if q.Where != nil {
-		cond := b.condition(&scope{rel: r, clause: "WHERE"}, q.Where)
-		r = &rel{node: calc(r.node, cond, plan.Refs(r.out()), nil, q.Where.Pos()), fields: r.fields}
+		r = &rel{node: r.node, fields: r.fields} // subqueries add to it
+		r = b.where(r, q.Where, &scope{rel: r, clause: "WHERE", subs: &subqueries{}, corr: corr, with: with})
 	}
-	s := &scope{rel: r, clause: "SELECT", over: &overs{named: q.Windows}}
+	r = &rel{node: r.node, fields: r.fields}
+	s := &scope{rel: r, clause: "SELECT", over: &overs{named: q.Windows}, subs: &subqueries{}, corr: corr, with: with}
 	if q.GroupBy != nil || q.Having != nil || hasAggregate(q) {
 		s.agg = b.groupBy(r, q)
 	}
@@ -37,6 +40,11 @@ func (b *Binder) selectBody(q *ast.Select, with *ctes) *rel {
 		hs := *s
 		hs.clause, hs.over = "HAVING", nil
 		having = b.condition(&hs, q.Having)
+	}
+	if corr != nil {
+		if items = b.exposeCorrelation(s, corr, items); items == nil {
+			return nil
+		}
 	}
 	es := make([]plan.Expr, len(items))
 	names := make([]string, len(items))
@@ -51,10 +59,22 @@ func (b *Binder) selectBody(q *ast.Select, with *ctes) *rel {
 			es[i] = rewrite(es[i])
 		}
 		s.over.rewrite(rewrite)
-		if having != nil {
-			node = calc(node, rewrite(having), plan.Refs(node.Props().Out), nil, q.Having.Pos())
+		for _, sub := range s.subs.list {
+			sub.rewrite(rewrite)
 		}
-		b.stateHints(&rel{node: below(node)}, q.Hints)
+		having = rewrite(having)
+		b.stateHints(&rel{node: node}, q.Hints)
+	}
+	if len(s.subs.list) > 0 {
+		joined := relOf(node, "")
+		having = b.resolve(joined, s.subs, having)
+		for i := range es {
+			es[i] = b.resolve(joined, s.subs, es[i])
+		}
+		node = joined.node
+	}
+	if having != nil {
+		node = calc(node, having, plan.Refs(node.Props().Out), nil, q.Having.Pos())
 	}
 	if len(s.over.calls) > 0 {
 		var rewrite func(plan.Expr) plan.Expr
@@ -71,14 +91,6 @@ func (b *Binder) selectBody(q *ast.Select, with *ctes) *rel {
 		return b.distinct(out, q.Pos())
 	}
 	return out
-}
-
-// below is the aggregate under the filter of HAVING.
-func below(n plan.Node) plan.Node {
-	if c, ok := n.(*plan.Calc); ok {
-		return c.Input
-	}
-	return n
 }
 
 // condition binds a predicate.
@@ -145,7 +157,7 @@ func hasAggregate(q *ast.Select) bool {
 	for _, it := range q.Items {
 		ast.Walk(it.X, func(n ast.Node) bool {
 			switch n := n.(type) {
-			case *ast.Subquery:
+			case *ast.Query:
 				return false
 			case *ast.FuncCall:
 				found = found || n.Over == nil && function.IsAggregate(n.FuncName())
