@@ -89,6 +89,12 @@ itest: deps build ## run the conformance and end-to-end suites on real servers (
 	@ldconfig -p | grep -q 'libaio\.so\.1 ' || $(APT) install -y -q libaio1 libnuma1
 	@cd platform && $(GO) test -tags itest -timeout 25m -count=1 -run 'Real|StartAll' ./e2e/...
 
+.PHONY: oracle
+oracle: tools-present ## run the SQL cases on Apache Flink and compare; CASES=part of a name, REWRITE=1 fills in empty answers
+	@command -v javac >/dev/null || $(APT) install -y -q openjdk-17-jdk-headless
+	@command -v mvn >/dev/null || $(APT) install -y -q maven
+	@cd pkg && FRESHET_ORACLE_CACHE=$(CACHE)/oracle $(GO) test -tags oracle -timeout 40m -count=1 -parallel 3 -run 'TestOracle/$(CASES)' ./testkit/oracle/ $(if $(REWRITE),-rewrite)
+
 RACE := ./pkg/service/... ./pkg/engine/exec/... ./pkg/engine/operator/... ./pkg/connector/...
 
 .PHONY: race

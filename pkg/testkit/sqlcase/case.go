@@ -14,6 +14,8 @@
 //	-- batch o --    the same for the run of one epoch, where it differs (late rows)
 //	-- log o --      optional: the changelog of the straight run, exactly
 //	-- error --      in place of rows: what the error with which every run ends must say
+//	-- flink --      in folder flink-wrong: why the answer is right where Flink's differs
+//	-- not-yet --    in folder not-yet: why the case does not pass; it is an error when it does
 //
 // Lines that start with # are comments. A section without rows must still be named to be compared.
 //
@@ -36,6 +38,8 @@ type Case struct {
 	In              map[string][]string
 	Out, Batch, Log map[string][]string
 	Error           string
+	// Flink and NotYet are the reasons why the case is in the folder of that name.
+	Flink, NotYet string
 }
 
 // Parse reads the cases of a file's text.
@@ -94,7 +98,7 @@ func (c *Case) open(section, name string) error {
 		c.In, c.Out, c.Batch, c.Log = map[string][]string{}, map[string][]string{}, map[string][]string{}, map[string][]string{}
 	}
 	switch section {
-	case "sql", "query", "error":
+	case "sql", "query", "error", "flink", "not-yet":
 	case "in":
 		if base, _, ok := strings.Cut(name, "/"); ok {
 			delete(c.In, base) // the file's rows, of a single split
@@ -120,6 +124,10 @@ func (c *Case) add(section, name, line string) error {
 		c.Query += line + "\n"
 	case "error":
 		c.Error += line
+	case "flink":
+		c.Flink += line + "\n"
+	case "not-yet":
+		c.NotYet += line + "\n"
 	case "in":
 		c.In[name] = append(c.In[name], line)
 	case "out":

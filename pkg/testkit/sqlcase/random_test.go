@@ -34,9 +34,8 @@ func TestRandom(t *testing.T) {
 			if err != nil {
 				t.Fatalf("seed %d, %s: %v\n%s", seed, w.name, err, c.SQL)
 			}
-			check(t, c, w, got)
-			if t.Failed() {
-				t.Fatalf("seed %d, %s\n%s\n%v", seed, w.name, c.SQL, c.In)
+			if err := check(c, w, got); err != nil {
+				t.Fatalf("seed %d, %s: %v\n%s\n%v", seed, w.name, err, c.SQL, c.In)
 			}
 		}
 	}
@@ -71,9 +70,8 @@ func TestRandomLateRows(t *testing.T) {
 			if err != nil {
 				t.Fatalf("seed %d, %s: %v\n%s", seed, w.name, err, c.Query)
 			}
-			check(t, c, w, got)
-			if t.Failed() {
-				t.Fatalf("seed %d, %s\n%s\n%v", seed, w.name, c.Query, c.In)
+			if err := check(c, w, got); err != nil {
+				t.Fatalf("seed %d, %s: %v\n%s\n%v", seed, w.name, err, c.Query, c.In)
 			}
 		}
 	}

@@ -1,24 +1,32 @@
 package sqlcase
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 )
 
 func TestCases(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
+	files, err := Files("testdata")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no cases", err)
 	}
 	for _, f := range files {
-		cases, err := ParseFile(f)
+		cases, err := ParseFile(f.Path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
+		t.Run(strings.TrimSuffix(f.Name, ".txt"), func(t *testing.T) {
 			for _, c := range cases {
-				t.Run(c.Name, func(t *testing.T) { Run(t, c) })
+				t.Run(c.Name, func(t *testing.T) {
+					if err := f.misplaced(c); err != nil {
+						t.Fatal(err)
+					}
+					if f.Folder == NotYet {
+						RunNotYet(t, c)
+					} else {
+						Run(t, c)
+					}
+				})
 			}
 		})
 	}

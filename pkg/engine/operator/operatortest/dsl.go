@@ -1,7 +1,8 @@
 // Package operatortest helps to test operators: batches from and to text, a state snapshot in memory that can be split by
 // key group, and a harness that runs the same input through different epoch cuts, restarts and numbers of instances.
 //
-// The text form of a row is that of batch.RowString: "+I[a, 1]". A value is NULL, or what the column's type prints. Strings
+// The text form of a row is that of batch.RowString: "+I[a, 1]". A value is NULL, or what the column's type prints: [a, b] for arrays, {a=1, b=2} for
+// maps, +I[a, 1] for rows; but base64 for bytes. Strings
 // that hold ", " or "]" or are the word NULL are quoted with "…" (Go syntax).
 package operatortest
 
@@ -137,10 +138,63 @@ func appendValue(dst array.Builder, s string) error {
 				return err
 			}
 		}
+	case *array.MapBuilder:
+		return appendMap(b, s)
+	case *array.StructBuilder:
+		return appendStruct(b, s)
 	default:
 		err = b.AppendValueFromString(s)
 	}
 	return err
+}
+
+func appendMap(b *array.MapBuilder, s string) error {
+	if len(s) < 2 || s[0] != '{' || s[len(s)-1] != '}' {
+		return fmt.Errorf("a map looks like {a=1, b=2}: %s", s)
+	}
+	entries, err := split(s[1 : len(s)-1])
+	if err != nil {
+		return err
+	}
+	b.Append(true)
+	for _, e := range entries {
+		at := strings.IndexByte(e, '=')
+		if q, err := strconv.QuotedPrefix(e); err == nil {
+			at = len(q)
+		}
+		if at < 0 || at >= len(e) {
+			return fmt.Errorf("an entry looks like a=1: %s", e)
+		}
+		if err := appendValue(b.KeyBuilder(), e[:at]); err != nil {
+			return err
+		}
+		if err := appendValue(b.ItemBuilder(), e[at+1:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func appendStruct(b *array.StructBuilder, s string) error {
+	in, opens := strings.CutPrefix(s, "+I[")
+	in, closes := strings.CutSuffix(in, "]")
+	if !opens || !closes {
+		return fmt.Errorf("a row in a row looks like +I[a, 1]: %s", s)
+	}
+	vs, err := split(in)
+	if err != nil {
+		return err
+	}
+	if len(vs) != b.NumField() {
+		return fmt.Errorf("%d values for %d fields", len(vs), b.NumField())
+	}
+	b.Append(true)
+	for i, v := range vs {
+		if err := appendValue(b.FieldBuilder(i), v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // String prints batches in the same form, quoting nothing.
