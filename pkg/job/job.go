@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -63,6 +64,7 @@ const (
 	setGroups   = "pipeline.max-parallelism"
 	setMaxRows  = "execution.epoch.max-rows"
 	setMaxBytes = "execution.epoch.max-bytes"
+	setMode     = "execution.runtime-mode"
 )
 
 // Compile reads and plans the file. The job's name is pipeline.name, else name, else the file's base name. Errors are of kind fault.Config with
@@ -133,6 +135,9 @@ func (j *Job) configure(settings map[string]string) error {
 	}
 	c.Workers, c.Groups = number(setWorkers), number(setGroups)
 	c.MaxRows, c.MaxBytes = number(setMaxRows), int64(number(setMaxBytes))
+	if strings.EqualFold(settings[setMode], "batch") { // one epoch: the whole input
+		c.Interval, c.MaxRows, c.MaxBytes = math.MaxInt64, math.MaxInt, math.MaxInt64
+	}
 	j.cfg = c
 	errs = append(errs, exec.Check(j.Plan, c.Zone))
 	return errors.Join(errs...)

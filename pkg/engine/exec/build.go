@@ -117,6 +117,8 @@ func newOperator(node plan.Node, opts operator.Options) (operator.Operator, erro
 		return operator.NewRank(n, in, opts)
 	case *plan.Deduplicate:
 		return operator.NewDeduplicate(n, in, opts)
+	case *plan.Sort:
+		return operator.NewSort(n, in, opts)
 	case *plan.OverAgg:
 		return operator.NewOverAgg(n, in, opts)
 	}

@@ -299,3 +299,8 @@ func (b *Binder) Query(q *ast.QueryStatement, connector string) {
 	}
 	b.sinks = append(b.sinks, plan.New(n, q.Pos()))
 }
+
+// batch tells whether the statements run over bounded input, as a whole.
+func (b *Binder) batch() bool {
+	return strings.EqualFold(b.settings["execution.runtime-mode"], "batch")
+}

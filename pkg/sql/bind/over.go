@@ -247,7 +247,7 @@ func (b *Binder) bindOvers(node plan.Node, o *overs) (plan.Node, func(plan.Expr)
 	r := relOf(node, "")
 	at := make([]int, len(o.calls))
 	done := make([]bool, len(o.calls))
-	batch := strings.EqualFold(b.settings["execution.runtime-mode"], "batch")
+	batch := b.batch()
 	for i, c := range o.calls {
 		if done[i] {
 			continue

@@ -70,17 +70,15 @@ func orderBody(q *ast.Query) (body ast.QueryBody, extra []int) {
 
 // limit binds ORDER BY and LIMIT: the first rows of one partition.
 func (b *Binder) limit(q *ast.Query, r *rel, extra []int) *rel {
-	if q.Limit == nil {
-		pos := q.Pos()
-		if len(q.OrderBy) > 0 {
-			pos = q.OrderBy[0].Pos()
-		}
-		b.remedy(pos, "add LIMIT n, or order where the result is read", "ORDER BY or OFFSET without LIMIT has no end in a stream")
+	if q.Limit == nil && q.Offset != nil {
+		b.remedy(q.Offset.Pos(), "add LIMIT n", "OFFSET without LIMIT has no end in a stream")
 		return r
 	}
-	end, ok := b.constant(q.Limit)
-	if !ok {
-		return r
+	end, ok := int64(0), true
+	if q.Limit != nil {
+		if end, ok = b.constant(q.Limit); !ok {
+			return r
+		}
 	}
 	start := int64(0)
 	if q.Offset != nil {
@@ -95,7 +93,12 @@ func (b *Binder) limit(q *ast.Query, r *rel, extra []int) *rel {
 		items[i] = &o
 	}
 	pre, order := b.orderKeys(&scope{rel: r, clause: "ORDER BY"}, r, items)
-	n := plan.New(&plan.Rank{Input: pre.node, Order: order, Start: start + 1, End: start + end}, q.Pos())
+	var n plan.Node
+	if q.Limit == nil {
+		n = plan.New(&plan.Sort{Input: pre.node, Order: order, Batch: b.batch()}, q.OrderBy[0].Pos())
+	} else {
+		n = plan.New(&plan.Rank{Input: pre.node, Order: order, Start: start + 1, End: start + end, Sorted: true}, q.Pos())
+	}
 	out := &rel{node: n, fields: pre.fields}
 	return b.narrow(out, len(r.fields))
 }

@@ -14,6 +14,7 @@ func changelog(r *run) {
 	r.p.Number()
 	for _, n := range r.p.Nodes {
 		plan.Derive(n, true)
+		r.settleOnce(n)
 		r.checkNode(n)
 	}
 	if len(r.errs) > 0 {
@@ -29,6 +30,7 @@ func changelog(r *run) {
 	}
 	for _, n := range r.p.Nodes {
 		plan.Derive(n, true)
+		r.settleOnce(n)
 		if !need[n] && makesUpdates(n) {
 			n.Props().Mode &^= catalog.HasUpdateBefore
 		}
@@ -105,6 +107,8 @@ func (r *run) checkNode(n plan.Node) {
 		r.checkTime(n, n.Input, n.Win)
 	case *plan.OverAgg:
 		r.checkOver(n)
+	case *plan.Sort:
+		r.checkSort(n)
 	case *plan.Sink:
 		r.checkSink(n)
 	}

@@ -80,6 +80,8 @@ func exchange(r *run) {
 			need(0, n.Keys)
 		case *plan.Rank:
 			need(0, n.PartitionBy)
+		case *plan.Sort:
+			need(0, n.PartitionBy)
 		case *plan.OverAgg:
 			need(0, n.PartitionBy)
 		case *plan.Deduplicate:
@@ -135,7 +137,7 @@ func spreadOf(n plan.Node, of map[plan.Node]spread) spread {
 		return joinSpread(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
 	case *plan.IntervalJoin:
 		return joinSpread(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
-	case *plan.Watermark, *plan.ChangelogNormalize, *plan.LookupJoin, *plan.Rank, *plan.Deduplicate, *plan.WindowAssign, *plan.OverAgg:
+	case *plan.Watermark, *plan.ChangelogNormalize, *plan.LookupJoin, *plan.Rank, *plan.Deduplicate, *plan.WindowAssign, *plan.OverAgg, *plan.Sort:
 		return of[n.Inputs()[0]]
 	}
 	return spread{}

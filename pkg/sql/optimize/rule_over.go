@@ -28,7 +28,7 @@ func (r *run) overAgg() {
 }
 
 // batch tells whether the job runs over bounded input, as a whole.
-func (r *run) batch() bool { return strings.EqualFold(r.p.Settings["execution.runtime-mode"], "batch") }
+func (r *run) batch() bool { return strings.EqualFold(r.p.Settings[modeSetting], "batch") }
 
 func timeOrder(in plan.Node, order []plan.SortKey) bool {
 	return len(order) == 1 && !order[0].Desc && in.Props().Out[order[0].Col].Attr != plan.NoTime

@@ -111,6 +111,10 @@ func (p *pruner) require(n plan.Node) {
 		first(below(len(n.Input.Props().Out))...)
 		first(n.PartitionBy...)
 		sort(n.Order)
+	case *plan.Sort:
+		first(own...)
+		first(n.PartitionBy...)
+		sort(n.Order)
 	case *plan.OverAgg:
 		width := len(n.Input.Props().Out)
 		first(below(width)...)
@@ -238,6 +242,9 @@ func (p *pruner) prune(n plan.Node) {
 		to = p.extended(n.Input, len(old))
 		n.PartitionBy, n.Order = moveAll(n.PartitionBy, to), moveSort(n.Order, to)
 		n.P.Out = pickTo(old, to)
+	case *plan.Sort:
+		to = p.to[n.Input]
+		n.PartitionBy, n.Order = moveAll(n.PartitionBy, to), moveSort(n.Order, to)
 	case *plan.OverAgg:
 		p.trimInput(n, &n.Input)
 		m, width := p.to[n.Input], len(p.to[n.Input])

@@ -34,6 +34,8 @@ func waits(n plan.Node) bool {
 		return true
 	case *plan.Deduplicate:
 		return n.TimeCol >= 0
+	case *plan.Sort:
+		return !n.Batch
 	case *plan.OverAgg:
 		return n.Time == plan.RowTime
 	case *plan.Sink:

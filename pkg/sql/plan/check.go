@@ -158,6 +158,11 @@ func check(n Node) error {
 		for _, k := range n.Order {
 			c.cols(in, k.Col)
 		}
+	case *Sort:
+		c.cols(in, n.PartitionBy...)
+		for _, k := range n.Order {
+			c.cols(in, k.Col)
+		}
 	case *OverAgg:
 		checkOverAgg(c, n, in)
 	case *Deduplicate:

@@ -74,6 +74,8 @@ func Derive(n Node, strict bool) {
 		if in.Mode != catalog.AppendOnly {
 			p.Mode = catalog.AllChanges
 		}
+	case *Sort:
+		deriveSort(n)
 	case *OverAgg:
 		deriveOverAgg(n, name)
 	case *Over:

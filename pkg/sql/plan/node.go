@@ -231,6 +231,7 @@ type Rank struct {
 	Order       []SortKey
 	Start, End  int64
 	RankCol     bool
+	Sorted      bool // ORDER BY … LIMIT: a bounded result comes in order
 	TTL         int64
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -204,6 +205,9 @@ func start(world *world, set *connector.Set, text string, w way, leg int, clock 
 		Hook: func(step string) error {
 			return world.fail(step)
 		},
+	}
+	if strings.EqualFold(script.Settings["execution.runtime-mode"], "batch") {
+		cfg.MaxRows = math.MaxInt // the whole input is one epoch
 	}
 	err = exec.Run(ctx, script.Plan, job, cfg)
 	if ctx.Err() == context.DeadlineExceeded {
