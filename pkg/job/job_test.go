@@ -93,12 +93,17 @@ func (f *fixture) latest(topic string) map[string]string {
 
 func (f *fixture) run(sql string, each func(exec.Stats)) error {
 	f.t.Helper()
-	j, err := f.rt.CompileText("job.sql", sql, "")
-	if err != nil {
-		f.t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	return f.runContext(ctx, sql, each)
+}
+
+func (f *fixture) runContext(ctx context.Context, sql string, each func(exec.Stats)) error {
+	j, err := f.rt.CompileText("job.sql", sql, "")
+	if err != nil {
+		f.t.Error(err)
+		return err
+	}
 	return j.Run(ctx, each)
 }
 

@@ -10,6 +10,7 @@ import (
 	chsink "github.com/freshet-dw/freshet/pkg/connector/clickhouse"
 	"github.com/freshet-dw/freshet/pkg/connector/filesystem"
 	hbasetable "github.com/freshet-dw/freshet/pkg/connector/hbase"
+	kafkatable "github.com/freshet-dw/freshet/pkg/connector/kafka"
 	mysqltable "github.com/freshet-dw/freshet/pkg/connector/mysql"
 	"github.com/freshet-dw/freshet/pkg/connector/option"
 	redistable "github.com/freshet-dw/freshet/pkg/connector/redis"
@@ -28,6 +29,7 @@ func TestOptionsAreDocumented(t *testing.T) {
 	text := string(data)
 	for name, specs := range map[string][]option.Spec{
 		"hbase": hbasetable.Specs, "mysql": mysqltable.Specs, "redis": redistable.Specs, "clickhouse": chsink.Specs, "filesystem": filesystem.Specs,
+		"kafka": kafkatable.Specs, "upsert-kafka": kafkatable.UpsertSpecs,
 	} {
 		head, rest, ok := strings.Cut(text, "<!-- options: "+name+" -->\n")
 		_, tail, ended := strings.Cut(rest, "<!-- end -->\n")

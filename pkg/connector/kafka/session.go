@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -44,6 +43,8 @@ type session struct {
 	sources []*plan.Source
 	byTopic map[string][]int // plan IDs of the sources that read a topic
 	began   bool
+	chosen  bool            // some sink chooses the partitions itself
+	stop    func()          // ends the search for new topics
 	ctx     context.Context // of the session: dead letters are sent under it
 
 	mu        sync.Mutex
@@ -78,9 +79,6 @@ func (c *Connector) OpenSession(ctx context.Context, env *connector.Env, p *plan
 		}
 		s.tables[n] = t
 		all = append(all, t)
-		for _, topic := range t.topics {
-			s.byTopic[topic] = append(s.byTopic[topic], n.P.ID)
-		}
 		if g := n.Table.Options["properties.group.id"]; g != "" && !env.Ephemeral {
 			s.group = g
 		}
@@ -90,10 +88,12 @@ func (c *Connector) OpenSession(ctx context.Context, env *connector.Env, p *plan
 		if err != nil {
 			return nil, err
 		}
-		if len(t.topics) != 1 {
-			return nil, fault.Newf(fault.Config, "table %s: a sink writes one topic, not %d", n.Table.Name, len(t.topics))
+		if len(t.topics) != 1 && !t.writesTopic(n.Columns) {
+			return nil, fault.WithRemedy(fault.Newf(fault.Config, "table %s: a sink writes one topic, unless each row names one", n.Table.Name),
+				"name one topic, or declare a column STRING METADATA FROM 'topic'")
 		}
 		s.tables[n] = t
+		s.chosen = s.chosen || t.partitioner != "default"
 		all = append(all, t)
 	}
 	var err error
@@ -113,7 +113,10 @@ func (s *session) connect(ctx context.Context, p *plan.Plan) error {
 		return fmt.Errorf("make Kafka client: %w", err)
 	}
 	s.adm = kadm.NewClient(plainClient)
-	if err := s.ensureTopics(ctx); err != nil {
+	if err = s.resolvePatterns(ctx); err == nil {
+		err = s.ensureTopics(ctx)
+	}
+	if err != nil {
 		plainClient.Close()
 		return err
 	}
@@ -146,56 +149,22 @@ func (s *session) connect(ctx context.Context, p *plan.Plan) error {
 	if !s.env.Ephemeral { // a static member does not leave its group
 		opts = append(opts, kgo.InstanceID(id))
 	}
+	if s.chosen {
+		opts = append(opts, kgo.RecordPartitioner(newPartitioner()))
+	}
+	for _, n := range s.sources {
+		if d := s.tables[n].discovery; d > 0 { // new partitions of known topics come with the client's metadata
+			opts = append(opts, kgo.MetadataMaxAge(max(d, time.Second)), kgo.MetadataMinAge(min(max(d, time.Second)/2, 5*time.Second)))
+			break
+		}
+	}
 	if s.client, err = kgo.NewGroupTransactSession(opts...); err != nil {
 		plainClient.Close()
 		return fault.Wrap(fault.Config, err, "open Kafka session of job %s", s.env.Job)
 	}
-	return nil
-}
-
-// ensureTopics creates what the job writes and does not exist, waits for nothing else, and counts the partitions of what it reads.
-func (s *session) ensureTopics(ctx context.Context) error {
-	want := map[string]kafka.Topic{s.dead: {Name: s.dead, Partitions: 1}}
-	for n, t := range s.tables {
-		for _, topic := range t.topics {
-			k := kafka.Topic{Name: topic, Partitions: 4}
-			if _, ok := n.(*plan.Sink); ok && t.upsert {
-				k.Configs = map[string]string{"cleanup.policy": "compact"}
-			}
-			if old, ok := want[topic]; !ok || old.Configs == nil {
-				want[topic] = k
-			}
-		}
-	}
-	if len(s.byTopic) == 0 {
-		want[ControlTopic] = kafka.Topic{Name: ControlTopic, Partitions: 1}
-	}
-	names := make([]string, 0, len(want))
-	for n := range want {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	existing, err := s.adm.ListTopics(ctx, names...)
-	if err != nil {
-		return kafka.Classify(err, "list topics of job %s", s.env.Job)
-	}
-	var missing []kafka.Topic
-	for _, n := range names {
-		if d, ok := existing[n]; !ok || errors.Is(d.Err, kerr.UnknownTopicOrPartition) {
-			missing = append(missing, want[n])
-		}
-	}
-	if len(missing) > 0 {
-		if err := kafka.EnsureTopics(ctx, s.adm, missing); err != nil {
-			return fmt.Errorf("create topics of job %s: %w", s.env.Job, err)
-		}
-		if existing, err = s.adm.ListTopics(ctx, names...); err != nil {
-			return kafka.Classify(err, "list topics of job %s", s.env.Job)
-		}
-	}
-	for _, n := range names {
-		s.partitions[n] = int32(len(existing[n].Partitions))
-	}
+	background, stop := context.WithCancel(s.ctx)
+	s.stop = stop
+	go s.discover(background)
 	return nil
 }
 
@@ -294,67 +263,6 @@ func (s *session) Recover(ctx context.Context) (endpoint.Progress, error) {
 
 func splitID(topic string, partition int32) string {
 	return topic + "/" + strconv.FormatInt(int64(partition), 10)
-}
-
-// findEnds notes where the bounded topics end: the last stable offsets now.
-func (s *session) findEnds(ctx context.Context) error {
-	for _, n := range s.sources {
-		t := s.tables[n]
-		if !t.bounded {
-			continue
-		}
-		for _, topic := range t.topics {
-			if len(s.byTopic[topic]) != 1 {
-				for _, o := range s.sources {
-					if !s.tables[o].bounded && slices.Contains(s.tables[o].topics, topic) {
-						return fault.Newf(fault.Config, "topic %s is read both bounded (%s) and unbounded (%s) in one job", topic, n.Table.Name, o.Table.Name)
-					}
-				}
-			}
-		}
-		ends, err := s.adm.ListCommittedOffsets(ctx, t.topics...)
-		if err != nil {
-			return kafka.Classify(err, "find the end of %s", strings.Join(t.topics, ", "))
-		}
-		starts, err := s.adm.ListStartOffsets(ctx, t.topics...)
-		if err != nil {
-			return kafka.Classify(err, "find the start of %s", strings.Join(t.topics, ", "))
-		}
-		ends.Each(func(o kadm.ListedOffset) {
-			k := tp{o.Topic, o.Partition}
-			s.ends[k] = o.Offset
-			if first, ok := starts.Lookup(o.Topic, o.Partition); ok && first.Offset >= o.Offset {
-				s.ends[k] = 0 // nothing in it
-			}
-		})
-	}
-	return nil
-}
-
-// startOffsets tells the group consumer where partitions without a committed offset start, by their table's scan.startup.mode.
-func (s *session) startOffsets(_ context.Context, m map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	for topic, ps := range m {
-		mode, millis := "earliest-offset", int64(0)
-		for _, n := range s.sources {
-			if t := s.tables[n]; slices.Contains(t.topics, topic) {
-				mode, millis = t.startup, t.startupMillis
-			}
-		}
-		for p, o := range ps {
-			if o.EpochOffset().Offset >= 0 {
-				continue
-			}
-			switch mode {
-			case "latest-offset":
-				ps[p] = kgo.NewOffset().AtEnd()
-			case "timestamp":
-				ps[p] = kgo.NewOffset().AfterMilli(millis)
-			default: // also group-offsets without one: nothing may be lost
-				ps[p] = kgo.NewOffset().AtStart()
-			}
-		}
-	}
-	return m, nil
 }
 
 // Splits implements connector.Session: the assigned partitions.
@@ -477,6 +385,9 @@ func (s *session) promise(r *kgo.Record, err error) {
 
 // Close implements connector.Session. An open transaction is aborted.
 func (s *session) Close() error {
+	if s.stop != nil {
+		s.stop()
+	}
 	if s.began {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -569,7 +480,7 @@ const (
 func (s *session) atEnd() bool {
 	for _, n := range s.sources {
 		t := s.tables[n]
-		if !t.bounded {
+		if t.bounds.mode == unbounded {
 			return false
 		}
 		for _, topic := range t.topics {

@@ -4,7 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
 
+	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/freshet-dw/freshet/pkg/engine/batch"
@@ -12,6 +17,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/format"
 	"github.com/freshet-dw/freshet/pkg/format/formats"
+	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 )
 
@@ -24,18 +30,41 @@ type sink struct {
 	vcols      []int
 	kcols      []int
 	changes    bool // the format or the key expresses updates and deletes
+	topicCol   int  // column of the batch that says where a row goes, −1: all to topic
+	headerCol  int  // column of the batch with the headers, −1: none
+	timeCol    int  // column of the batch with the timestamp, −1: the broker's clock
+	partition  int32
+	turn       bool // round-robin
 	keys       [][]byte
 	slab       []byte
 }
 
 // Sink implements connector.Session.
-func (s *session) Sink(n *plan.Sink, _ int) (endpoint.Sink, error) {
+func (s *session) Sink(n *plan.Sink, worker int) (endpoint.Sink, error) {
 	t := s.tables[n]
 	at := map[int]int{} // input column by table column
 	for i, c := range n.Columns {
 		at[c] = i
 	}
-	k := &sink{s: s, t: t, topic: t.topics[0], changes: n.Caps.SinkMode != 1}
+	k := &sink{s: s, t: t, changes: n.Caps.SinkMode != catalog.AppendOnly, topicCol: -1, headerCol: -1, timeCol: -1, partition: -1}
+	if len(t.topics) > 0 {
+		k.topic = t.topics[0]
+	}
+	if t.partitioner != "default" {
+		k.partition, k.turn = int32(worker), t.partitioner == "round-robin"
+	}
+	for c, i := range at {
+		if col := t.t.Columns[c]; col.Kind == catalog.Metadata {
+			switch col.MetadataKey {
+			case "topic":
+				k.topicCol = i
+			case "headers":
+				k.headerCol = i
+			case "timestamp":
+				k.timeCol = i
+			}
+		}
+	}
 	var err error
 	if k.value, err = formats.NewEncoder(t.value.name, t.fields(t.valueCols, false), s.formatOptions(t.value, k.topic, "value")); err != nil {
 		return nil, fmt.Errorf("table %s: %w", t.t.Name, err)
@@ -97,7 +126,9 @@ func (k *sink) Write(ctx context.Context, b *batch.Batch) error {
 	records := make([]kgo.Record, b.N)
 	return k.value.Encode(values, func(row int, v []byte) error {
 		r := &records[row]
-		r.Topic = k.topic
+		if err := k.metadata(r, b, row); err != nil {
+			return err
+		}
 		if k.key != nil {
 			r.Key = k.keys[row]
 		}
@@ -117,6 +148,43 @@ func (k *sink) Write(ctx context.Context, b *batch.Batch) error {
 		k.s.produce(ctx, r)
 		return nil
 	})
+}
+
+// metadata sets where the record goes and what the row says about it.
+func (k *sink) metadata(r *kgo.Record, b *batch.Batch, row int) error {
+	r.Topic, r.Partition = k.topic, k.partition
+	if k.turn {
+		k.partition = (k.partition + 1) & math.MaxInt32
+	}
+	if k.topicCol >= 0 {
+		a := b.Cols[k.topicCol].(*array.String)
+		if a.IsNull(row) {
+			return fault.Newf(fault.Data, "table %s: the topic of a row is NULL", k.t.t.Name)
+		}
+		r.Topic = strings.Clone(a.Value(row))
+		if !slices.Contains(k.t.topics, r.Topic) && (k.t.pattern == nil || !k.t.pattern.MatchString(r.Topic)) {
+			return fault.Newf(fault.Data, "table %s: a row names topic %q, which is not one of the table's", k.t.t.Name, r.Topic)
+		}
+	}
+	if k.timeCol >= 0 {
+		if a := b.Cols[k.timeCol].(*array.Timestamp); a.IsValid(row) {
+			r.Timestamp = time.UnixMicro(int64(a.Value(row)))
+		}
+	}
+	if k.headerCol >= 0 {
+		a := b.Cols[k.headerCol].(*array.Map)
+		if a.IsNull(row) {
+			return nil
+		}
+		keys, items := a.Keys().(*array.String), a.Items().(*array.Binary)
+		from, to := a.ValueOffsets(row)
+		for i := int(from); i < int(to); i++ {
+			if keys.IsValid(i) && items.IsValid(i) {
+				r.Headers = append(r.Headers, kgo.RecordHeader{Key: strings.Clone(keys.Value(i)), Value: k.keep(items.Value(i))})
+			}
+		}
+	}
+	return nil
 }
 
 // Flush implements endpoint.Sink: the commit waits for what was sent; an error that is known already stops the epoch here.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,9 +51,10 @@ type origin struct {
 func (s *session) Reader(n *plan.Source, _ int) (endpoint.Reader, error) {
 	t := s.tables[n]
 	r := &reader{s: s, t: t}
+	// A column that is in key and value is read from the value, as in Flink; of an upsert table from the key, which tombstones have too.
 	inKey := map[int]bool{}
 	for _, k := range t.keyCols {
-		inKey[k] = true
+		inKey[k] = t.upsert || !slices.Contains(t.valueCols, k)
 	}
 	var vcols, kcols []int
 	var meta []string
@@ -269,10 +271,13 @@ func (r *reader) metadata(o origin, msg []int32) arrow.Array {
 		case *array.TimestampBuilder:
 			b.Append(arrow.Timestamp(rec.Timestamp.UnixMicro()))
 		case *array.Int32Builder:
-			if o.meta == "leader-epoch" {
-				b.Append(rec.LeaderEpoch)
-			} else {
+			switch {
+			case o.meta == "partition":
 				b.Append(rec.Partition)
+			case rec.LeaderEpoch < 0:
+				b.AppendNull()
+			default:
+				b.Append(rec.LeaderEpoch)
 			}
 		case *array.Int64Builder:
 			if o.meta == "offset" {

@@ -44,6 +44,9 @@ func (b *Binder) insert(s *ast.Insert) {
 		if c.Kind == catalog.Physical || c.Kind == catalog.Metadata && !c.Virtual {
 			n.Columns = append(n.Columns, i)
 		}
+		if c.Kind == catalog.Metadata && !c.Virtual {
+			b.writable(c, caps, s.Table.Pos())
+		}
 	}
 	es, names := b.sinkColumns(s, n, r)
 	if len(b.errs) > before {
@@ -54,6 +57,22 @@ func (b *Binder) insert(s *ast.Insert) {
 		n.Keys = append(n.Keys, slices.Index(n.Columns, k))
 	}
 	b.sinks = append(b.sinks, plan.New(n, s.Table.Pos()))
+}
+
+// writable checks that the sink takes the metadata column.
+func (b *Binder) writable(c catalog.Column, caps catalog.Caps, at ast.Pos) {
+	t, ok := caps.Metadata[c.MetadataKey]
+	switch {
+	case !ok: // told where the table is declared
+	case !slices.Contains(caps.Writable, c.MetadataKey):
+		can := "declare the column VIRTUAL: then it is read only"
+		if len(caps.Writable) > 0 {
+			can += "; what can be written is " + strings.Join(caps.Writable, ", ")
+		}
+		b.remedy(at, can, "column %s: the metadata %s cannot be written", c.Name, c.MetadataKey)
+	case !function.ImplicitCast(c.Type, t):
+		b.remedy(at, "declare it "+t.AsNullable().String(), "column %s: the metadata %s is %s, not %s", c.Name, c.MetadataKey, t.AsNullable(), c.Type.AsNullable())
+	}
 }
 
 // sinkColumns fits the query's columns to the table's: by the list of names, or in order, with implicit casts.

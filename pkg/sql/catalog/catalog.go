@@ -79,6 +79,8 @@ type Caps struct {
 	SourceMode, SinkMode ChangeMode
 	// Metadata keys that the connector offers, with their types.
 	Metadata map[string]types.Type
+	// Writable are the metadata keys that a sink takes.
+	Writable []string
 	// KeyedBy names columns by whose hash the source is already partitioned (option key.fields), nil if unknown.
 	KeyedBy []string
 }
