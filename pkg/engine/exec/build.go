@@ -113,6 +113,10 @@ func newOperator(node plan.Node, opts operator.Options) (operator.Operator, erro
 		return operator.NewJoin(n, schemaTypes(n.Left.Props().Out), schemaTypes(n.Right.Props().Out), opts)
 	case *plan.IntervalJoin:
 		return operator.NewIntervalJoin(n, schemaTypes(n.Left.Props().Out), schemaTypes(n.Right.Props().Out), opts)
+	case *plan.Correlate:
+		return operator.NewCorrelate(n, in, opts)
+	case *plan.TemporalJoin:
+		return operator.NewTemporalJoin(n, schemaTypes(n.Left.Props().Out), schemaTypes(n.Right.Props().Out), opts)
 	case *plan.Rank:
 		return operator.NewRank(n, in, opts)
 	case *plan.Deduplicate:

@@ -59,6 +59,9 @@ type intervalSide struct {
 	matched []bool
 	next    uint64
 	expiry  *expiry
+	// versions: rows do not go at a time of their own; pending is when keys get another one.
+	versions bool
+	pending  versionTimes
 
 	enc, rest state.Keys
 	null      []bool // the key or the time is null: the row has no partners
@@ -231,7 +234,19 @@ func (s *intervalSide) keep(r int32, seq uint64, time int64, matched bool) {
 	s.time, s.matched = extend(s.time, s.rows.Rows()), extend(s.matched, s.rows.Rows())
 	s.time[r], s.matched[r] = time, matched
 	s.lists[s.owner[r]].insert(elem{timeOrder(time), seq, r}, earlier)
+	if s.versions {
+		s.pending.push(versionTime{time, s.owner[r]})
+		return
+	}
 	s.expiry.add(s.end(r), r)
+}
+
+// forget drops row r and, with its last row, the key.
+func (s *intervalSide) forget(r int32) {
+	g := s.owner[r]
+	s.lists[g].remove(elem{timeOrder(s.time[r]), s.seq(r), r}, earlier)
+	s.remove(r)
+	s.drop(g)
 }
 
 // end is the watermark at which row r goes.
@@ -263,10 +278,7 @@ func (j *intervalJoin) EndEpoch(e Epoch, out Output) error {
 					return err
 				}
 			}
-			g := s.owner[r]
-			s.lists[g].remove(elem{timeOrder(s.time[r]), s.seq(r), r}, earlier)
-			s.remove(r)
-			s.drop(g)
+			s.forget(r)
 			return nil
 		})
 		if err != nil {
@@ -282,14 +294,7 @@ func (j *intervalJoin) EndEpoch(e Epoch, out Output) error {
 // Snapshot implements Stateful.
 func (j *intervalJoin) Snapshot(w state.Writer, full bool) error {
 	for _, s := range j.side {
-		err := s.snapshot(w, full, func(dst []byte, r int32) []byte {
-			dst = binary.LittleEndian.AppendUint64(dst, uint64(s.time[r]))
-			if s.matched[r] {
-				return append(dst, 1)
-			}
-			return append(dst, 0)
-		})
-		if err != nil {
+		if err := s.save(w, full); err != nil {
 			return err
 		}
 	}
@@ -303,16 +308,7 @@ func (j *intervalJoin) Snapshot(w state.Writer, full bool) error {
 // Restore implements Stateful.
 func (j *intervalJoin) Restore(rd state.Reader) error {
 	for _, s := range j.side {
-		err := s.restore(rd, false, func(r int32, data []byte) error {
-			if len(data) != 9 || len(s.row(r)) < 8 {
-				return fmt.Errorf("%w: a joined row without a time", state.ErrCorrupt)
-			}
-			s.lists = extend(s.lists, s.groups.Rows())
-			s.next = max(s.next, s.seq(r)+1)
-			s.keep(r, s.seq(r), int64(binary.LittleEndian.Uint64(data)), data[8] != 0)
-			return nil
-		})
-		if err != nil {
+		if err := s.load(rd); err != nil {
 			return err
 		}
 	}
@@ -324,11 +320,33 @@ func (j *intervalJoin) Restore(rd state.Reader) error {
 
 // StateBytes implements Stateful.
 func (j *intervalJoin) StateBytes() int64 {
-	n := int64(0)
-	for _, s := range j.side {
-		n += s.bytes() + int64(cap(s.time))*8 + int64(cap(s.matched)) + int64(cap(s.lists))*32 + int64(s.rows.Len())*32 + s.expiry.bytes()
-	}
-	return n
+	return j.side[0].size() + j.side[1].size()
+}
+
+func (s *intervalSide) save(w state.Writer, full bool) error {
+	return s.snapshot(w, full, func(dst []byte, r int32) []byte {
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(s.time[r]))
+		if s.matched[r] {
+			return append(dst, 1)
+		}
+		return append(dst, 0)
+	})
+}
+
+func (s *intervalSide) load(rd state.Reader) error {
+	return s.restore(rd, false, func(r int32, data []byte) error {
+		if len(data) != 9 || len(s.row(r)) < 8 {
+			return fmt.Errorf("%w: a joined row without a time", state.ErrCorrupt)
+		}
+		s.lists = extend(s.lists, s.groups.Rows())
+		s.next = max(s.next, s.seq(r)+1)
+		s.keep(r, s.seq(r), int64(binary.LittleEndian.Uint64(data)), data[8] != 0)
+		return nil
+	})
+}
+
+func (s *intervalSide) size() int64 {
+	return s.bytes() + int64(cap(s.time))*8 + int64(cap(s.matched)) + int64(cap(s.lists))*32 + int64(s.rows.Len())*32 + s.expiry.bytes()
 }
 
 var _ Stateful = (*intervalJoin)(nil)

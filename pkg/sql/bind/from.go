@@ -28,6 +28,8 @@ func (b *Binder) from(t ast.TableRef, with *ctes) *rel {
 		return alias(b, r, t.Alias, "")
 	case *ast.TableFunc:
 		return b.windowTVF(t, with)
+	case *ast.Unnest:
+		return b.unnest(nothing(t.Pos()), t)
 	case *ast.Join:
 		return b.join(t, with)
 	}

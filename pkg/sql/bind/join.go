@@ -9,7 +9,6 @@ import (
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 	"github.com/freshet-dw/freshet/pkg/sql/function"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
-	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
 
 var joinKinds = map[ast.JoinKind]plan.JoinKind{ast.InnerJoin: plan.InnerJoin, ast.LeftJoin: plan.LeftJoin, ast.RightJoin: plan.RightJoin,
@@ -21,7 +20,13 @@ func (b *Binder) join(j *ast.Join, with *ctes) *rel {
 		if left == nil {
 			return nil
 		}
-		return b.lookupJoin(j, left, t)
+		return b.asOf(j, left, t, with)
+	}
+	if correlated(j.Right) {
+		if left == nil {
+			return nil
+		}
+		return b.correlate(j, left)
 	}
 	right := b.from(j.Right, with)
 	if left == nil || right == nil {
@@ -116,7 +121,7 @@ func (b *Binder) lookupJoin(j *ast.Join, left *rel, t *ast.TableName) *rel {
 	table := b.tables[name]
 	if table == nil {
 		if b.views[name] != nil {
-			b.errorf(t.Pos(), "%s is a view: a look-up wants a table", name)
+			b.remedy(t.Pos(), "join it by event time", "%s is a view: a join by processing time wants a table that can be looked up", name)
 			return nil
 		}
 		b.remedy(t.Name.Pos(), fault.DidYouMean(name, b.relations()), "table %s does not exist", name)
@@ -127,16 +132,8 @@ func (b *Binder) lookupJoin(j *ast.Join, left *rel, t *ast.TableName) *rel {
 	if !ok {
 		return nil
 	}
-	asOf := b.expr(&scope{rel: left, clause: "FOR SYSTEM_TIME AS OF"}, t.AsOf)
-	if ref, ok := asOf.(*plan.ColRef); ok {
-		if left.out()[ref.Index].Attr != plan.ProcTime {
-			b.remedy(t.AsOf.Pos(), "declare a column AS PROCTIME() and use it", "FOR SYSTEM_TIME AS OF wants a processing-time column, %s is %s", asOf, asOf.Type())
-		}
-	} else if c, ok := asOf.(*plan.Call); (!ok || c.Func != "PROCTIME") && asOf.Type().Kind != types.Null {
-		b.errorf(t.AsOf.Pos(), "FOR SYSTEM_TIME AS OF wants a processing-time column")
-	}
 	if !caps.Lookup {
-		b.remedy(t.Pos(), "", "table %s (connector %s) cannot be looked up", name, table.Option("connector", "?"))
+		b.remedy(t.Pos(), "join by event time, or with a table that can be looked up: mysql, redis, hbase", "table %s (connector %s) cannot be looked up", name, table.Option("connector", "?"))
 		return nil
 	}
 	if j.Kind != ast.InnerJoin && j.Kind != ast.LeftJoin {

@@ -36,6 +36,7 @@ func Rules() []Rule {
 		{"sort_limits", true, sortLimits},
 		{"join_keys", true, joinKeys},
 		{"interval_join", true, intervalJoin},
+		{"temporal_join", true, temporalJoin},
 		{"window_agg", true, windowAgg},
 		{"watermark_prune", false, watermarkPrune},
 		{"projection_pushdown", false, projectionPushdown},

@@ -59,6 +59,8 @@ func (r *run) needsBefore(n, in plan.Node, own bool) bool {
 		return own || n.Filter != nil && !within(n.Filter, func(i int) bool { return slices.Contains(in.Props().UpsertKey, i) })
 	case *plan.LookupJoin:
 		return own || !n.Left || n.Cond != nil
+	case *plan.TemporalJoin:
+		return in == n.Left // a version ends where the next begins
 	case *plan.Exchange, *plan.Watermark, *plan.Union, *plan.WindowAssign:
 		return own
 	case *plan.ChangelogNormalize:

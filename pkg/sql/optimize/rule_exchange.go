@@ -92,6 +92,8 @@ func exchange(r *run) {
 			pair(n.LeftKeys, n.RightKeys)
 		case *plan.IntervalJoin:
 			pair(n.LeftKeys, n.RightKeys)
+		case *plan.TemporalJoin:
+			pair(n.LeftKeys, n.RightKeys)
 		case *plan.Sink:
 			if n.Materialize {
 				need(0, n.Keys)
@@ -137,6 +139,10 @@ func spreadOf(n plan.Node, of map[plan.Node]spread) spread {
 		return joinSpread(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
 	case *plan.IntervalJoin:
 		return joinSpread(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
+	case *plan.TemporalJoin:
+		return spread{known: true, exact: true, keys: n.LeftKeys}
+	case *plan.Correlate:
+		return of[n.Input].mapped(at(n.Keep))
 	case *plan.Watermark, *plan.ChangelogNormalize, *plan.LookupJoin, *plan.Rank, *plan.Deduplicate, *plan.WindowAssign, *plan.OverAgg, *plan.Sort:
 		return of[n.Inputs()[0]]
 	}

@@ -56,6 +56,18 @@ func (r *run) push(c *plan.Calc) bool {
 	case *plan.LookupJoin:
 		width := len(n.Input.Props().Out)
 		split(func(e plan.Expr) bool { return within(e, func(i int) bool { return i < width }) })
+	case *plan.TemporalJoin:
+		width := len(n.Left.Props().Out)
+		split(func(e plan.Expr) bool { return within(e, func(i int) bool { return i < width }) })
+		if len(down) > 0 {
+			n.Left = filterOver(n.Left, plan.And(down...), c)
+			plan.Derive(n, false)
+			c.Filter = plan.And(stay...)
+		}
+		return len(down) > 0
+	case *plan.Correlate:
+		split(func(e plan.Expr) bool { return within(e, func(i int) bool { return i < len(n.Keep) }) })
+		down = through(down, n.Keep, n.Input)
 	case *plan.WindowAssign:
 		width := len(n.Input.Props().Out)
 		split(func(e plan.Expr) bool { return within(e, func(i int) bool { return i < width }) })

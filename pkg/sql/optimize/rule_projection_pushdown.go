@@ -91,6 +91,16 @@ func (p *pruner) require(n plan.Node) {
 		p.sides(n.Left, n.Right, own, n.LeftKeys, n.RightKeys, n.Cond)
 	case *plan.IntervalJoin:
 		p.sides(n.Left, n.Right, own, append(slices.Clone(n.LeftKeys), n.LeftTime), append(slices.Clone(n.RightKeys), n.RightTime), n.Cond)
+	case *plan.TemporalJoin:
+		p.sides(n.Left, n.Right, own, append(slices.Clone(n.LeftKeys), n.LeftTime), append(slices.Clone(n.RightKeys), n.RightTime), n.Cond)
+	case *plan.Correlate:
+		for _, c := range append(slices.Clone(own), plan.Columns(n.Cond)...) {
+			if c < len(n.Keep) {
+				first(n.Keep[c])
+			}
+			p.mark(n, c)
+		}
+		first(plan.Columns(n.Args...)...)
 	case *plan.LookupJoin:
 		width := len(n.Input.Props().Out)
 		first(below(width)...)
@@ -229,6 +239,26 @@ func (p *pruner) prune(n plan.Node) {
 		n.Left, n.Right, ml, mr, to = p.pruneSides(n, n.Left, n.Right, len(old))
 		n.LeftKeys, n.RightKeys, n.Cond = moveAll(n.LeftKeys, ml), moveAll(n.RightKeys, mr), moved(n.Cond, to2(ml, mr, n.Left))
 		n.LeftTime, n.RightTime = ml[n.LeftTime], mr[n.RightTime]
+		n.P.Out = pickTo(old, to)
+	case *plan.TemporalJoin:
+		var ml, mr []int
+		n.Left, n.Right, ml, mr, to = p.pruneSides(n, n.Left, n.Right, len(old))
+		n.LeftKeys, n.RightKeys, n.Cond = moveAll(n.LeftKeys, ml), moveAll(n.RightKeys, mr), moved(n.Cond, to2(ml, mr, n.Left))
+		n.LeftTime, n.RightTime = ml[n.LeftTime], mr[n.RightTime]
+		n.P.Out = pickTo(old, to)
+	case *plan.Correlate:
+		m := p.to[n.Input]
+		for i := range n.Args {
+			n.Args[i] = moved(n.Args[i], m)
+		}
+		cut := len(slices.DeleteFunc(slices.Clone(keep), func(c int) bool { return c >= len(n.Keep) }))
+		columns := make([]int, 0, len(keep)-cut)
+		for _, c := range keep[cut:] {
+			columns = append(columns, n.Columns[c-len(n.Keep)])
+		}
+		n.Keep, n.Columns = moveAll(pick(n.Keep, keep[:cut]), m), columns
+		to = inverse(keep, len(old))
+		n.Cond = moved(n.Cond, to)
 		n.P.Out = pickTo(old, to)
 	case *plan.LookupJoin:
 		to = p.pruneLookup(n, len(old), keep)
@@ -412,6 +442,11 @@ func (p *pruner) pruneSides(n, left, right plan.Node, width int) (l, r plan.Node
 		}
 		shift(n.RightKeys)
 	case *plan.IntervalJoin:
+		for _, c := range append(slices.Clone(n.LeftKeys), append(plan.Columns(n.Cond), n.LeftTime)...) {
+			mark(c)
+		}
+		shift(append(slices.Clone(n.RightKeys), n.RightTime))
+	case *plan.TemporalJoin:
 		for _, c := range append(slices.Clone(n.LeftKeys), append(plan.Columns(n.Cond), n.LeftTime)...) {
 			mark(c)
 		}

@@ -30,7 +30,7 @@ func waits(n plan.Node) bool {
 	switch n := n.(type) {
 	case *plan.WindowAgg:
 		return !n.Win.ProcTime
-	case *plan.WindowAssign, *plan.IntervalJoin:
+	case *plan.WindowAssign, *plan.IntervalJoin, *plan.TemporalJoin:
 		return true
 	case *plan.Deduplicate:
 		return n.TimeCol >= 0

@@ -153,6 +153,18 @@ func check(n Node) error {
 		if n.Cond != nil {
 			c.exprs(n.P.Out, n.Cond)
 		}
+	case *TemporalJoin:
+		both := c.joined(in, n.Right.Props().Out, n.LeftKeys, n.RightKeys)
+		c.cols(in, n.LeftTime)
+		c.cols(n.Right.Props().Out, n.RightTime)
+		c.exprs(both, n.Cond)
+		c.width(n, len(both))
+	case *Correlate:
+		c.exprs(in, n.Args...)
+		c.cols(in, n.Keep...)
+		c.cols(n.Result, n.Columns...)
+		c.width(n, len(n.Keep)+len(n.Columns))
+		c.exprs(n.P.Out, n.Cond)
 	case *Rank:
 		c.cols(in, n.PartitionBy...)
 		for _, k := range n.Order {

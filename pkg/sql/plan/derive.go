@@ -60,6 +60,10 @@ func Derive(n Node, strict bool) {
 	case *IntervalJoin:
 		p.Mode = catalog.AppendOnly
 		p.Out = joinColumns(n.Kind, n.Left.Props().Out, n.Right.Props().Out, name)
+	case *TemporalJoin:
+		deriveTemporal(n, name)
+	case *Correlate:
+		deriveCorrelate(n, name)
 	case *LookupJoin:
 		deriveLookup(n, name)
 	case *Rank:
