@@ -1,8 +1,8 @@
 // Package csv decodes and encodes lines of delimited text (RFC 4180) with the options of Flink's csv format.
 //
 // A message is a line; one that holds several lines gives a row for each. Columns go by position, so a decoder for some of the
-// columns must know all of them. An empty value without quotes in a column that is no string is NULL, which Flink takes as
-// an error. A ROW or ARRAY column is a list of values between array-element-delimiters.
+// columns must know all of them. An empty value without quotes in a column that is no string, ROW, ARRAY or BOOLEAN (where it is false) is
+// NULL, which Flink takes as an error. A ROW or ARRAY column is a list of values between array-element-delimiters.
 package csv
 
 import (
@@ -155,7 +155,7 @@ func NewDecoder(fields, all []format.Field, opts Options) (*Decoder, error) {
 }
 
 func newColumn(name string, t types.Type, top bool) (column, error) {
-	c := column{Column: scalar.New(t, scalar.Options{}), name: name}
+	c := column{Column: scalar.New(t, scalar.Options{SQLDates: true}), name: name}
 	switch t.Kind {
 	case types.Array, types.Row:
 		if !top {
@@ -321,11 +321,15 @@ func (d *Decoder) quoted(v []byte, i int) (int, error) {
 }
 
 func (d *Decoder) row(v []byte) error {
-	if len(d.values) != d.all {
+	if n := len(d.values); n > d.all || n < d.all && !d.opts.IgnoreParseErrors {
 		return fmt.Errorf("%d values where there are %d columns", len(d.values), d.all)
 	}
 	for i := range d.columns {
 		c := &d.columns[i]
+		if c.at >= len(d.values) {
+			c.B.AppendNull()
+			continue
+		}
 		f := d.values[c.at]
 		t := v
 		if f.copied {
@@ -342,7 +346,8 @@ var errUTF8 = errors.New("the text is not valid UTF-8")
 
 func (d *Decoder) column(c *column, t []byte, quoted bool) error {
 	isString := c.Kind == types.Varchar || c.Kind == types.Char
-	if d.opts.HasNullLiteral && string(t) == d.opts.NullLiteral || len(t) == 0 && !quoted && !isString {
+	empty := len(t) == 0 && !quoted && !isString && c.Kind != types.Boolean && c.Kind != types.Array || len(t) == 0 && c.Kind == types.Row
+	if d.opts.HasNullLiteral && string(t) == d.opts.NullLiteral || empty {
 		c.B.AppendNull()
 		return nil
 	}
@@ -374,11 +379,16 @@ func (d *Decoder) convert(c *column, t []byte, isString bool) error {
 			t = rest
 		}
 	case c.Kind == types.Row:
-		if n := 1 + bytes.Count(t, []byte(d.opts.ArrayDelimiter)); n != len(c.parts) {
+		n := 1 + bytes.Count(t, []byte(d.opts.ArrayDelimiter))
+		if n < len(c.parts) && !d.opts.IgnoreParseErrors {
 			return fmt.Errorf("%d values where the ROW has %d fields", n, len(c.parts))
 		}
 		c.B.(*array.StructBuilder).Append(true)
 		for i := range c.parts {
+			if i >= n {
+				c.parts[i].B.AppendNull()
+				continue
+			}
 			part, rest, _ := bytes.Cut(t, []byte(d.opts.ArrayDelimiter))
 			if err := d.column(&c.parts[i], part, false); err != nil {
 				return fmt.Errorf("field %s: %w", c.parts[i].name, err)
@@ -388,8 +398,8 @@ func (d *Decoder) convert(c *column, t []byte, isString bool) error {
 		return nil
 	case isString && !utf8.Valid(t):
 		return errUTF8
-	case !isString:
-		t = text.Trim(t)
+	case !isString && c.Kind != types.Date && c.Kind != types.Time && c.Kind != types.Decimal:
+		t = text.Trim(t) // of those not, in Flink
 	}
 	if err := c.Append(t, '"'); err != nil {
 		return fmt.Errorf("%q as %s: %w", t[:min(len(t), 64)], c.Kind, err)

@@ -55,11 +55,20 @@ func TestDecode(t *testing.T) {
 		{format.Options{"null-literal": ""}, `,,""`, "+I[NULL, NULL, NULL]"},
 		{format.Options{"allow-comments": "true"}, "# note\nx,1,y\n#", "+I[x, 1, y]"},
 		{format.Options{"ignore-parse-errors": "true"}, "x,one,y", "+I[x, NULL, y]"},
-		{format.Options{"ignore-parse-errors": "true"}, "x,1", ""},
+		{format.Options{"ignore-parse-errors": "true"}, "x,1", "+I[x, 1, NULL]"},
+		{format.Options{"ignore-parse-errors": "true"}, "x,1,y,z", ""},
 	} {
 		if got := formattest.Decode(t, decoder(t, f, nil, c.opts), f, c.in); got != c.want {
 			t.Errorf("%v %q:\n got %s\nwant %s", c.opts, c.in, got, c.want)
 		}
+	}
+}
+
+// TestEmptyValues has what Flink makes of nothing between two delimiters, where it does not fail.
+func TestEmptyValues(t *testing.T) {
+	f := formattest.Fields("a", types.String(), "b", types.Of(types.Boolean), "c", types.ArrayOf(types.String()), "d", types.RowOf(types.Field{Name: "x", Type: types.String()}), "e", types.Of(types.Int))
+	if got := formattest.Decode(t, decoder(t, f, nil, nil), f, ",,,,"); got != "+I[, false, [], NULL, NULL]" {
+		t.Error(got)
 	}
 }
 
@@ -90,12 +99,23 @@ func TestTypes(t *testing.T) {
 		{types.Bytes(), "aGVsbG8=", "68656c6c6f", ""},
 		{types.Of(types.Date), "2024-01-31", "2024-01-31", ""},
 		{types.Of(types.Time), "12:30:00", "12:30:00.000", ""},
-		{types.TimestampOf(3), "2024-01-31 12:30:00.5", "2024-01-31T12:30:00.500", ""},
-		{types.TimestampLTZOf(3), "2024-01-31 12:30:00Z", "2024-01-31T12:30:00Z", ""},
+		{types.TimestampOf(3), "2024-01-31 12:30:00.5", "2024-01-31T12:30:00.500", `"2024-01-31 12:30:00.5"`},
+		{types.TimestampLTZOf(3), "2024-01-31 12:30:00Z", "2024-01-31T12:30:00Z", `"2024-01-31 12:30:00Z"`},
 		{types.ArrayOf(types.Of(types.Int)), "1;;3", "[1, NULL, 3]", ""},
 		{row, "1;a", "+I[1, a]", ""},
 		{types.String(), "\"a,\"\"b\"\"\n\"", "a,\"b\"\n", ""},
 		{types.String(), "plain", "plain", ""},
+		{types.DecimalOf(10, 2), "100", "100.00", `"1E+2"`},
+		{types.Of(types.Date), "2024-2-30", "2024-03-01", "2024-03-01"},
+		{types.Type{Kind: types.Time, Precision: 2}, "12:30:00.129", "12:30:00.120", "12:30:00.12"},
+		{types.Of(types.Time), "12:30", "12:30:00.000", "12:30:00"},
+		{types.ArrayOf(types.Of(types.Int)), "1; 2 ;3", "[1, 2, 3]", "1;2;3"},
+		{row, "1;a;more", "+I[1, a]", "1;a"},
+		{types.String(), "abcdefghijklmnopqrstuvwx", "abcdefghijklmnopqrstuvwx", ""},
+		{types.String(), "abcdefghijklmnopqrstuvwxy", "abcdefghijklmnopqrstuvwxy", `"abcdefghijklmnopqrstuvwxy"`},
+		{types.String(), "a+b", "a+b", `"a+b"`},
+		{types.String(), "a-b", "a-b", ""},
+		{types.String(), "a'b", "a'b", `"a'b"`},
 	} {
 		f := formattest.Fields("v", c.typ)
 		d := decoder(t, f, nil, nil)

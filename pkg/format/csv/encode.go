@@ -15,8 +15,9 @@ import (
 	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
 
-// Encoder encodes each row as a line without its line break. Values are quoted when they hold a delimiter, a quote or a
-// line break. Rows of kind −U are left out.
+// Encoder encodes each row as a line without its line break. Values are quoted when Flink's writer quotes them: those that hold a delimiter, a
+// quote or a line break, and also all text of more than 24 characters or with a character up to the larger one of delimiter and quote.
+// Rows of kind −U are left out.
 type Encoder struct {
 	opts   Options
 	fields []format.Field
@@ -67,11 +68,33 @@ func (e *Encoder) Encode(b *batch.Batch, emit func(row int, value []byte) error)
 	return nil
 }
 
+// maxUnquoted is how long a text Flink's writer searches for characters that need quotes; longer ones it quotes.
+const maxUnquoted = 24
+
+// utf16Length is the length of a Java string.
+func utf16Length(v []byte) int {
+	n := 0
+	for _, c := range v {
+		if c&0xc0 != 0x80 {
+			n++
+		}
+		if c >= 0xf0 {
+			n++
+		}
+	}
+	return n
+}
+
 func (e *Encoder) quote(dst, v []byte, t types.Type) ([]byte, error) {
 	o := &e.opts
 	special := len(v) == 0 && t.IsString() && o.HasNullLiteral && o.NullLiteral == ""
+	unsafe := byte(0) // up to which character Flink quotes
+	if o.Quote != 0 && !t.IsInteger() && !t.IsApprox() && t.Kind != types.Boolean {
+		unsafe = max(o.Delimiter, o.Quote)
+		special = special || len(v) > maxUnquoted && utf16Length(v) > maxUnquoted
+	}
 	for _, c := range v {
-		if c == o.Delimiter || c == '\n' || c == '\r' || c == o.Quote && o.Quote != 0 || c == o.Escape && o.Escape != 0 {
+		if c <= unsafe || c == o.Delimiter || c == '\n' || c == '\r' || c == o.Quote && o.Quote != 0 || c == o.Escape && o.Escape != 0 {
 			special = true
 			break
 		}

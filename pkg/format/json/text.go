@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/freshet-dw/freshet/pkg/format/internal/text"
 )
 
 var (
@@ -99,12 +101,21 @@ func hex4(s []byte) (rune, bool) {
 
 const hexDigits = "0123456789ABCDEF"
 
-// appendQuoted writes s as a JSON string with the escapes that Jackson writes.
+// appendQuoted writes s as a JSON string with the escapes that Jackson writes: characters beyond U+FFFF are two of them.
 func appendQuoted(dst, s []byte) []byte {
 	dst = append(dst, '"')
 	from := 0
 	for i, c := range s {
-		if c >= ' ' && c != '"' && c != '\\' {
+		if c >= ' ' && c != '"' && c != '\\' && c < 0xf0 {
+			continue
+		}
+		if c >= 0xf0 {
+			if r, n := utf8.DecodeRune(s[i:]); r != utf8.RuneError {
+				high, low := utf16.EncodeRune(r)
+				dst = append(dst, s[from:i]...)
+				dst = appendEscape(appendEscape(dst, high), low)
+				from = i + n
+			}
 			continue
 		}
 		dst = append(dst, s[from:i]...)
@@ -130,7 +141,12 @@ func appendQuoted(dst, s []byte) []byte {
 	return append(dst, '"')
 }
 
-// appendCompact writes the array or object v without white space, with the escapes that Jackson writes.
+func appendEscape(dst []byte, r rune) []byte {
+	return append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+}
+
+// appendCompact writes the array or object v without white space, with the escapes and numbers that Jackson writes: what has a fraction or an
+// exponent is a double.
 func appendCompact(dst []byte, buf *[]byte, v []byte) ([]byte, error) {
 	for i := 0; i < len(v); {
 		switch c := v[i]; c {
@@ -158,7 +174,15 @@ func appendCompact(dst []byte, buf *[]byte, v []byte) ([]byte, error) {
 			if s := v[i:end]; !isNumber(s) && !isLiteral(s) {
 				return nil, notValue(s)
 			}
-			dst = append(dst, v[i:end]...)
+			if s := v[i:end]; bytes.ContainsAny(s, ".eE") && s[0] != 't' && s[0] != 'f' {
+				f, err := text.Float(s, 64)
+				if err != nil {
+					return nil, err
+				}
+				dst = appendFloat(dst, f, 64)
+			} else {
+				dst = append(dst, s...)
+			}
 			i = end
 		}
 	}

@@ -19,6 +19,7 @@ type Options struct {
 	Standard        text.Standard // of timestamps
 	NumericBooleans bool          // 1 is true
 	EpochUnit       int64         // a number in a timestamp counts units of so many microseconds since the epoch; 0: numbers are no timestamps
+	SQLDates        bool          // dates are read as java.sql.Date does, times as ISO 8601 has them
 	AnySeparator    bool          // a timestamp may have a space or a T before the time, whatever the standard
 }
 
@@ -106,15 +107,23 @@ func (c *Column) Append(v []byte, first byte) error {
 		}
 		return err
 	case types.Date:
-		d, err := text.Date(v)
+		read := text.Date
+		if c.opts.SQLDates {
+			read = text.SQLDate
+		}
+		d, err := read(v)
 		if err == nil {
 			c.B.(*array.Date32Builder).Append(arrow.Date32(d))
 		}
 		return err
 	case types.Time:
-		us, err := text.TimeOfDay(v)
+		read := text.TimeOfDay
+		if c.opts.SQLDates {
+			read = text.ISOTime
+		}
+		us, err := read(v)
 		if err == nil {
-			c.B.(*array.Time32Builder).Append(arrow.Time32(us / 1000))
+			c.B.(*array.Time32Builder).Append(arrow.Time32(text.Cut(us, min(c.Precision, 3)) / 1000))
 		}
 		return err
 	case types.Timestamp, types.TimestampLTZ:
@@ -194,9 +203,7 @@ func (c *Column) base64(v []byte, first byte) error {
 	}
 	n, err := base64.StdEncoding.Decode(c.buf[:n], v)
 	if err != nil {
-		if n, err = base64.RawStdEncoding.Decode(c.buf[:cap(c.buf)], v); err != nil {
-			return errors.New("not a base64 string")
-		}
+		return errors.New("not a base64 string")
 	}
 	c.Str.Append(c.buf[:n])
 	return nil

@@ -71,15 +71,39 @@ func Int(b []byte, size int) (int64, error) {
 	return int64(v), nil
 }
 
-// Float reads a decimal floating-point number, NaN or ±Infinity.
+// Float reads a floating-point number as Java's parseDouble does: decimal or hexadecimal (0x1.8p3), with an f or d after it or without, NaN or
+// ±Infinity.
 func Float(b []byte, size int) (float64, error) {
-	for _, c := range b {
-		if c == '_' || c == 'x' || c == 'X' { // Go's own forms
+	digits, hex, power := b, false, false
+	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
+		digits = b[1:]
+	}
+	for i, c := range digits {
+		switch {
+		case c == 'x' || c == 'X':
+			hex = i == 1 && digits[0] == '0'
+		case c == 'p' || c == 'P':
+			power = true
+		case c == '_': // Go's own form
 			return 0, errNumber
 		}
 	}
+	if n := len(digits); n > 0 && digits[0] != 'N' && digits[0] != 'I' {
+		if c := digits[0]; c != '.' && (c < '0' || c > '9') { // Go knows inf and nan in any case
+			return 0, errNumber
+		}
+		if c := digits[n-1] | 32; (c == 'f' || c == 'd') && n > 1 && (!hex || power) {
+			b = b[:len(b)-1]
+		}
+	}
+	if hex != power {
+		return 0, errNumber
+	}
 	v, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(b), len(b)), size)
 	if err != nil && !errors.Is(err, strconv.ErrRange) { // out of range is ±Inf, as in Java
+		return 0, errNumber
+	}
+	if c := digits[0]; c == 'N' && string(digits) != "NaN" || c == 'I' && string(digits) != "Infinity" {
 		return 0, errNumber
 	}
 	return v, nil
@@ -282,20 +306,74 @@ func two(b []byte) int {
 	return int(x)*10 + int(y)
 }
 
-// Date reads yyyy-MM-dd as days since 1970-01-01.
+// Date reads yyyy-MM-dd as days since 1970-01-01. Years of more digits have a plus sign, those before Christ a minus.
 func Date(b []byte) (int32, error) {
-	if len(b) != 10 || b[4] != '-' || b[7] != '-' {
+	d, rest, ok := isoDate(b, false)
+	if !ok || len(rest) > 0 {
 		return 0, errDate
 	}
-	y1, y2, m, d := two(b), two(b[2:]), two(b[5:]), two(b[8:])
-	if y1 < 0 || y2 < 0 || m < 1 || m > 12 || d < 1 || d > 31 {
+	if int64(int32(d)) != d {
+		return 0, errRange
+	}
+	return int32(d), nil
+}
+
+// isoDate reads a date at the beginning of b. With smart a day that the month does not have is its last one, if no month has more days.
+func isoDate(b []byte, smart bool) (days int64, rest []byte, ok bool) {
+	sign := byte(0)
+	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
+		sign, b = b[0], b[1:]
+	}
+	n, y := 0, 0
+	for ; n < len(b) && n < 9 && b[n] >= '0' && b[n] <= '9'; n++ {
+		y = y*10 + int(b[n]-'0')
+	}
+	if n < 4 || n > 4 && sign == 0 || n == 4 && sign == '+' || len(b) < n+6 || b[n] != '-' || b[n+3] != '-' {
+		return 0, nil, false
+	}
+	if sign == '-' {
+		y = -y
+	}
+	m, d := two(b[n+1:]), two(b[n+4:])
+	if m < 1 || m > 12 || d < 1 || d > 31 {
+		return 0, nil, false
+	}
+	if last := monthDays(y, m); d > last {
+		if !smart {
+			return 0, nil, false
+		}
+		d = last
+	}
+	return Days(y, m, d), b[n+6:], true
+}
+
+// SQLDate reads yyyy-[M]M-[d]d as java.sql.Date.valueOf does: a day that the month does not have is one of the next month.
+func SQLDate(b []byte) (int32, error) {
+	if len(b) < 8 || len(b) > 10 || b[4] != '-' {
 		return 0, errDate
 	}
-	y := y1*100 + y2
-	if d > 28 && d > monthDays(y, m) {
+	y1, y2 := two(b), two(b[2:])
+	m, rest := oneOrTwo(b[5:])
+	if y1 < 0 || y2 < 0 || m < 1 || m > 12 || len(rest) < 2 || rest[0] != '-' {
 		return 0, errDate
 	}
-	return int32(Days(y, m, d)), nil
+	d, rest := oneOrTwo(rest[1:])
+	if d < 1 || d > 31 || len(rest) > 0 {
+		return 0, errDate
+	}
+	return int32(Days(y1*100+y2, m, d)), nil
+}
+
+func oneOrTwo(b []byte) (int, []byte) {
+	if len(b) >= 2 {
+		if v := two(b); v >= 0 {
+			return v, b[2:]
+		}
+	}
+	if len(b) > 0 && b[0] >= '0' && b[0] <= '9' {
+		return int(b[0] - '0'), b[1:]
+	}
+	return -1, nil
 }
 
 func monthDays(y, m int) int {
@@ -311,14 +389,28 @@ func monthDays(y, m int) int {
 	return 31
 }
 
-// TimeOfDay reads HH:mm:ss with up to nine fraction digits as microseconds; the seconds may be missing.
+const day = 86_400_000_000 // microseconds
+
+// TimeOfDay reads HH:mm:ss with up to nine fraction digits as microseconds; 24:00:00 is midnight.
 func TimeOfDay(b []byte) (int64, error) {
+	us, err := timeOfDay(b, false, true)
+	return us % day, err
+}
+
+// ISOTime reads HH:mm[:ss[.fraction]] as microseconds.
+func ISOTime(b []byte) (int64, error) { return timeOfDay(b, true, false) }
+
+// timeOfDay reads a time; with short the seconds may be missing, with smart there is 24:00:00.
+func timeOfDay(b []byte, short, smart bool) (int64, error) {
 	if len(b) < 5 || b[2] != ':' {
 		return 0, errTime
 	}
 	h, m, s := two(b), two(b[3:]), 0
 	b = b[5:]
 	frac := int64(0)
+	if len(b) == 0 && !short {
+		return 0, errTime
+	}
 	if len(b) > 0 {
 		if len(b) < 3 || b[0] != ':' {
 			return 0, errTime
@@ -326,7 +418,7 @@ func TimeOfDay(b []byte) (int64, error) {
 		s = two(b[1:])
 		b = b[3:]
 		if len(b) > 0 {
-			if b[0] != '.' || len(b) == 1 || len(b) > 10 {
+			if b[0] != '.' || len(b) > 10 {
 				return 0, errTime
 			}
 			unit := int64(100_000)
@@ -338,6 +430,9 @@ func TimeOfDay(b []byte) (int64, error) {
 				unit /= 10
 			}
 		}
+	}
+	if smart && h == 24 && m == 0 && s == 0 && frac == 0 {
+		return day, nil
 	}
 	if h < 0 || h > 23 || m < 0 || m > 59 || s < 0 || s > 59 {
 		return 0, errTime
@@ -356,21 +451,20 @@ const (
 )
 
 // Timestamp reads a timestamp as microseconds since the epoch (UTC, or wall clock for TIMESTAMP). Fractions beyond
-// microseconds are cut off.
+// microseconds are cut off. As in Flink, 02-30 is the month's last day and 24:00:00 the next day's beginning in all forms but that of ISO 8601
+// without a zone, and the seconds may be missing in ISO 8601's.
 func Timestamp(b []byte, std Standard, ltz bool) (int64, error) {
-	sep := byte('T')
-	if std == SQL {
-		sep = ' '
-	}
-	if len(b) < 16 || b[10] != sep {
+	smart := std == SQL || std == ISO && ltz
+	d, b, ok := isoDate(b, smart)
+	if !ok || len(b) < 6 {
 		return 0, shape(std, ltz)
 	}
-	d, err := Date(b[:10])
-	if err != nil {
+	if sep := b[0]; std == SQL && sep != ' ' || std != SQL && sep != 'T' && (sep != 't' || smart) {
 		return 0, shape(std, ltz)
 	}
-	b = b[11:]
+	b = b[1:]
 	offset := int64(0)
+	var err error
 	switch {
 	case std == ISOOffset:
 		b, offset, err = zone(b)
@@ -386,11 +480,14 @@ func Timestamp(b []byte, std Standard, ltz bool) (int64, error) {
 		}
 		b = b[:len(b)-1]
 	}
-	t, err := TimeOfDay(b)
+	t, err := timeOfDay(b, std != SQL, smart)
 	if err != nil {
 		return 0, shape(std, ltz)
 	}
-	return int64(d)*86_400_000_000 + t - offset*1_000_000, nil
+	if d > math.MaxInt64/day-2 || d < math.MinInt64/day+2 {
+		return 0, errRange
+	}
+	return d*day + t - offset*1_000_000, nil
 }
 
 const noZone = math.MaxInt64

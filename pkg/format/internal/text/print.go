@@ -7,8 +7,8 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/decimal128"
 )
 
-// AppendDecimal prints n with scale digits after the point. With plain false it follows Java's BigDecimal.toString, which
-// changes to an exponent for very small numbers (2.7E-8).
+// AppendDecimal prints n, which has scale digits after the point, without zeros at its end. With plain false it follows Java's
+// BigDecimal.toString, which changes to an exponent for small numbers (2.7E-8) and, as there are no zeros, for round ones (1E+2).
 func AppendDecimal(dst []byte, n decimal128.Num, scale int, plain bool) []byte {
 	if n.Sign() < 0 {
 		dst = append(dst, '-')
@@ -31,19 +31,33 @@ func AppendDecimal(dst []byte, n decimal128.Num, scale int, plain bool) []byte {
 		}
 	}
 	d := buf[at:]
-	if scale == 0 {
-		return append(dst, d...)
+	for len(d) > 1 && d[len(d)-1] == '0' {
+		d = d[:len(d)-1]
+		scale--
 	}
-	if exp := len(d) - 1 - scale; !plain && exp < -6 {
+	if d[0] == '0' {
+		return append(dst, '0')
+	}
+	exp := len(d) - 1 - scale
+	switch {
+	case !plain && (scale < 0 || exp < -6):
 		dst = append(dst, d[0])
 		if len(d) > 1 {
 			dst = append(dst, '.')
 			dst = append(dst, d[1:]...)
 		}
 		dst = append(dst, 'E')
+		if exp > 0 {
+			dst = append(dst, '+')
+		}
 		return strconv.AppendInt(dst, int64(exp), 10)
-	}
-	if len(d) > scale {
+	case scale <= 0:
+		dst = append(dst, d...)
+		for ; scale < 0; scale++ {
+			dst = append(dst, '0')
+		}
+		return dst
+	case len(d) > scale:
 		dst = append(dst, d[:len(d)-scale]...)
 		dst = append(dst, '.')
 		return append(dst, d[len(d)-scale:]...)
@@ -135,7 +149,6 @@ func AppendTime(dst []byte, us int64) []byte {
 
 // AppendTimestamp prints microseconds since the epoch.
 func AppendTimestamp(dst []byte, us int64, std Standard, ltz bool) []byte {
-	const day = 86_400_000_000
 	d := us / day
 	if us%day < 0 {
 		d--
