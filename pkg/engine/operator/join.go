@@ -40,6 +40,9 @@ func NewJoin(n *plan.Join, left, right []types.Type, opts Options) (Stateful, er
 	if err := checkJoinKeys(left, right, n.LeftKeys, n.RightKeys); err != nil {
 		return nil, err
 	}
+	if n.Win != nil {
+		return newWindowJoin(n, left, right, opts)
+	}
 	j := &join{node: n, clock: opts.clock()}
 	leftOuter := n.Kind != plan.InnerJoin && n.Kind != plan.RightJoin
 	rightOuter := n.Kind == plan.RightJoin || n.Kind == plan.FullJoin

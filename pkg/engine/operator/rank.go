@@ -31,7 +31,9 @@ type rank struct {
 	from   int // top rows are those at from ≤ i < to
 	to     int
 	newest bool // the top is the newest row alone
-	diff   *changes
+	// lastWins: of rows with equal sort keys the last that came is first.
+	lastWins bool
+	diff     *changes
 
 	lists []ordered          // by group
 	seq   []uint64           // by row: arrival of its first copy, 0: the row left in this epoch
@@ -59,6 +61,9 @@ func NewRank(n *plan.Rank, in []types.Type, opts Options) (Stateful, error) {
 	if err := checkOrder(n.Order, in); err != nil {
 		return nil, err
 	}
+	if n.Win != nil {
+		return newWindowRank(n, in, opts)
+	}
 	r := &rank{node: n, opts: opts, clock: opts.clock(), layout: newLayout(in, n.PartitionBy), more: map[int32][]uint64{}, next: 1}
 	r.bag = newBag("rows", r.layout.key, opts.groups())
 	r.bag.groups.SetTTL(n.TTL)
@@ -83,6 +88,9 @@ func NewRank(n *plan.Rank, in []types.Type, opts Options) (Stateful, error) {
 			if c := bytes.Compare(r.sortKey(a.row), r.sortKey(b.row)); c != 0 {
 				return c < 0
 			}
+		}
+		if r.lastWins {
+			return a.seq > b.seq
 		}
 		return a.seq < b.seq
 	}
@@ -183,7 +191,7 @@ func (r *rank) insert(g int32, i int) error {
 	if r.keep > 0 && l.n == r.keep {
 		// The common case of a long stream: the row does not make it.
 		last, key := l.last(), r.order.At(i)
-		if p := prefix(key); p > last.pre || p == last.pre && bytes.Compare(key, r.sortKey(last.row)) >= 0 {
+		if p := prefix(key); p > last.pre || p == last.pre && bytes.Compare(key, r.sortKey(last.row)) >= r.tie() {
 			return nil
 		}
 	}
@@ -207,6 +215,14 @@ func (r *rank) insert(g int32, i int) error {
 		r.bag.rows.Touch(last.row)
 	}
 	return nil
+}
+
+// tie is how far a sort key must be behind the last one kept for its row to stay out.
+func (r *rank) tie() int {
+	if r.lastWins {
+		return 1
+	}
+	return 0
 }
 
 func (r *rank) add(g int32, data []byte) (int32, bool, error) {
@@ -299,6 +315,11 @@ func (r *rank) EndEpoch(e Epoch, out Output) error {
 	if err := r.diff.flush(out); err != nil {
 		return err
 	}
+	return r.settle(e)
+}
+
+// settle ends an epoch whose changes are out.
+func (r *rank) settle(e Epoch) error {
 	for _, row := range r.left {
 		if r.bag.rows.Used(row) && r.seq[row] == 0 {
 			r.bag.remove(row)

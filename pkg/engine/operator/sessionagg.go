@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
 
 	"github.com/freshet-dw/freshet/pkg/engine/batch"
 	"github.com/freshet-dw/freshet/pkg/engine/state"
@@ -25,6 +26,7 @@ type sessionAgg struct {
 	maker  paneMaker // of the panes in which closed sessions are aggregated
 	row    *state.Codec
 	winCol []types.Type
+	assign bool // the rows themselves go out, with their window's columns
 
 	groups *state.Table
 	open   []openRows
@@ -186,7 +188,7 @@ func (s *sessionAgg) EndEpoch(e Epoch, out Output) error {
 		return nil
 	}
 	s.mark, s.shrunk = max(s.mark, mark), false
-	c := closing{s: s}
+	c := closing{s: s, out: out}
 	err := s.groups.Each(func(g int32) error {
 		if s.closed(s.due[g]) {
 			return c.close(g)
@@ -202,6 +204,7 @@ func (s *sessionAgg) EndEpoch(e Epoch, out Output) error {
 // closing collects the sessions that one epoch closes.
 type closing struct {
 	s       *sessionAgg
+	out     Output
 	rows    *batch.Builder
 	group   []int32 // session by row
 	pane    *pane
@@ -251,7 +254,33 @@ func (c *closing) close(g int32) error {
 	return nil
 }
 
+// assigned gives a session's rows with the window's columns.
+func (c *closing) assigned(start, end int64, rows []sessionRow) error {
+	s := c.s
+	if c.rows == nil {
+		c.rows = batch.NewBuilder(append(slices.Clone(s.row.Types()), batch.ArrowTypes(s.winCol)...)...)
+	}
+	n := len(s.row.Types())
+	for _, r := range rows {
+		if _, err := s.row.DecodeRow(r.data, c.rows.Cols[:n]); err != nil {
+			return fmt.Errorf("read session row: %w", err)
+		}
+		for i, wall := range [3]int64{start, end, end - millisecond} {
+			c.rows.Cols[n+i].(*array.TimestampBuilder).Append(windowValue(&s.wall, s.winCol[i], wall))
+		}
+		if c.rows.RowDone(batch.Insert, -1); c.rows.Len() == batch.TargetRows {
+			if err := c.out(c.rows.Build()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func (c *closing) session(g int32, start, end int64, rows []sessionRow) error {
+	if c.s.assign {
+		return c.assigned(start, end, rows)
+	}
 	if c.pane == nil {
 		var err error
 		if c.pane, err = c.s.maker.make(paneID{}); err != nil {
@@ -296,6 +325,9 @@ func (c *closing) apply() error {
 }
 
 func (c *closing) emit(out Output) error {
+	if c.s.assign && c.rows != nil && c.rows.Len() > 0 {
+		return out(c.rows.Build())
+	}
 	if c.pane == nil {
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/freshet-dw/freshet/pkg/engine/batch"
 	"github.com/freshet-dw/freshet/pkg/engine/kernel"
-	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
@@ -25,14 +24,22 @@ type windowAssign struct {
 }
 
 // NewWindowAssign makes the operator of a WindowAssign node whose input has columns of types in. Rows without a time are
-// dropped and counted as late. Session windows cannot be assigned row by row: the error is of kind fault.Config.
+// dropped and counted as late. Rows of a SESSION wait until it is over.
 func NewWindowAssign(n *plan.WindowAssign, in []types.Type, opts Options) (Operator, error) {
-	if n.Win.Kind == plan.Session {
-		return nil, fault.WithRemedy(fault.New(fault.Config, "SESSION windows are supported in aggregations only"),
-			"group by window_start, window_end")
-	}
 	if err := checkWindow(n.Win); err != nil {
 		return nil, err
+	}
+	if n.Win.Kind == plan.Session {
+		op, err := newSessionAgg(&plan.WindowAgg{P: plan.Props{Out: n.P.Out[min(len(in), len(n.P.Out)):]}, Win: n.Win, Keys: n.PartitionBy}, in, opts)
+		if err != nil {
+			return nil, err
+		}
+		s := op.(*sessionAgg)
+		s.assign = true
+		for i := range 3 {
+			s.winCol = append(s.winCol, windowType(n.P.Out, len(in)+i, n.Win, in))
+		}
+		return s, nil
 	}
 	a := &windowAssign{node: n, opts: opts, clock: opts.clock(), wall: newWallClock(n.Win, opts)}
 	for i := range a.types {

@@ -150,6 +150,9 @@ func (b *Binder) windowTVF(x *ast.TableFunc, with *ctes) *rel {
 			return nil
 		}
 	}
+	if q, ok := args["DATA"].(*ast.Subquery); ok { // (SELECT …) without TABLE
+		args["DATA"] = &ast.TableArg{Loc: q.Loc, Query: q.Query}
+	}
 	data, ok := args["DATA"].(*ast.TableArg)
 	if !ok {
 		b.remedy(args["DATA"].Pos(), "write TABLE t", "the first argument of %s is a table", name)
@@ -196,7 +199,20 @@ func (b *Binder) windowTVF(x *ast.TableFunc, with *ctes) *rel {
 		w.Kind, w.Slide = plan.Session, micros("GAP")
 	}
 	b.timeOf(&w, col)
-	out := relOf(plan.New(&plan.WindowAssign{Input: in.node, Win: w}, f.Pos()), "")
+	var by []int
+	if len(data.PartitionBy) > 0 && w.Kind != plan.Session {
+		b.remedy(data.PartitionBy[0].Pos(), "take PARTITION BY out and group by the column", "%s windows have no PARTITION BY: only SESSION takes it", name)
+		return nil
+	}
+	for _, x := range data.PartitionBy {
+		ref, ok := b.expr(&scope{rel: in, clause: "PARTITION BY"}, x).(*plan.ColRef)
+		if !ok {
+			b.remedy(x.Pos(), "compute it in a subquery", "PARTITION BY of SESSION takes columns")
+			return nil
+		}
+		by = append(by, ref.Index)
+	}
+	out := relOf(plan.New(&plan.WindowAssign{Input: in.node, Win: w, PartitionBy: by}, f.Pos()), "")
 	copy(out.fields, in.fields)
 	return alias(b, out, x.Alias, "")
 }

@@ -84,6 +84,10 @@ func exchange(r *run) {
 			need(0, n.PartitionBy)
 		case *plan.OverAgg:
 			need(0, n.PartitionBy)
+		case *plan.WindowAssign:
+			if n.Win.Kind == plan.Session {
+				need(0, n.PartitionBy)
+			}
 		case *plan.Deduplicate:
 			need(0, n.Keys)
 		case *plan.ChangelogNormalize:

@@ -86,7 +86,7 @@ func (p *pruner) require(n plan.Node) {
 		p.aggArgs(n.Input, n.Aggs, own, len(n.Keys))
 	case *plan.WindowAssign:
 		first(below(len(n.Input.Props().Out))...)
-		first(n.Win.TimeCol)
+		first(append([]int{n.Win.TimeCol}, n.PartitionBy...)...)
 	case *plan.Join:
 		p.sides(n.Left, n.Right, own, n.LeftKeys, n.RightKeys, n.Cond)
 	case *plan.IntervalJoin:
@@ -227,7 +227,7 @@ func (p *pruner) prune(n plan.Node) {
 		n.P.Out = pickTo(old, to)
 	case *plan.WindowAssign:
 		to = p.extended(n.Input, len(old))
-		n.Win.TimeCol = to[n.Win.TimeCol]
+		n.Win.TimeCol, n.PartitionBy = to[n.Win.TimeCol], moveAll(n.PartitionBy, to)
 		n.P.Out = pickTo(old, to)
 	case *plan.Join:
 		var ml, mr []int

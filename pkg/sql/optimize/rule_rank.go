@@ -38,7 +38,6 @@ func rank(r *run) {
 		if end == math.MaxInt64 {
 			return n // told below
 		}
-		o.PartitionBy = r.oneWindowColumn(o.Input, o.PartitionBy)
 		c.Filter = plan.And(rest...)
 		used := slices.Contains(plan.Columns(append([]plan.Expr{c.Filter}, c.Exprs...)...), number)
 		if d := deduplicate(o, start, end); d != nil {
@@ -139,41 +138,4 @@ func deduplicate(o *plan.Over, start, end int64) *plan.Deduplicate {
 		return nil
 	}
 	return d
-}
-
-// oneWindowColumn drops from a partition the window's start when its end is there too: the end tells the window.
-func (r *run) oneWindowColumn(n plan.Node, cols []int) []int {
-	ends := map[plan.Node]bool{}
-	for _, c := range cols {
-		if w, kind := windowColumn(n, c); kind == "end" {
-			ends[w] = true
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(cols), func(c int) bool {
-		w, kind := windowColumn(n, c)
-		return kind == "start" && ends[w]
-	})
-}
-
-// windowColumn follows a column down to the node that makes it, if that is a window's start, end or time.
-func windowColumn(n plan.Node, col int) (plan.Node, string) {
-	switch n := n.(type) {
-	case *plan.Calc:
-		if c, ok := n.Exprs[col].(*plan.ColRef); ok {
-			return windowColumn(n.Input, c.Index)
-		}
-	case *plan.WindowAssign:
-		if i := col - len(n.Input.Props().Out); i >= 0 {
-			return n, [...]string{"start", "end", "time"}[i]
-		}
-	case *plan.WindowAgg:
-		if i := col - (len(n.P.Out) - len(n.WindowCols)); i >= 0 {
-			return n, n.WindowCols[i]
-		}
-	case *plan.GroupAgg:
-		if col < len(n.Keys) {
-			return windowColumn(n.Input, n.Keys[col])
-		}
-	}
-	return nil, ""
 }

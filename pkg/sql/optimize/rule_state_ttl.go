@@ -30,10 +30,14 @@ func stateTTL(r *run) {
 		case *plan.GroupAgg:
 			set(&n.TTL)
 		case *plan.Join:
-			set(&n.LeftTTL)
-			set(&n.RightTTL)
+			if n.Win == nil { // windows end by themselves
+				set(&n.LeftTTL)
+				set(&n.RightTTL)
+			}
 		case *plan.Rank:
-			set(&n.TTL)
+			if n.Win == nil {
+				set(&n.TTL)
+			}
 		case *plan.OverAgg:
 			set(&n.TTL)
 		case *plan.Deduplicate:

@@ -36,6 +36,10 @@ func waits(n plan.Node) bool {
 		return n.TimeCol >= 0
 	case *plan.Sort:
 		return !n.Batch
+	case *plan.Rank:
+		return n.Win != nil && !n.Win.ProcTime
+	case *plan.Join:
+		return n.Win != nil && !n.Win.ProcTime
 	case *plan.OverAgg:
 		return n.Time == plan.RowTime
 	case *plan.Sink:

@@ -2,16 +2,22 @@ package optimize
 
 import (
 	"slices"
+	"time"
 
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 )
 
 // windowAgg merges a grouping by window_start and window_end with the window table function below it, so that a window's rows come once, when
-// the watermark passes its end.
+// the watermark passes its end. So do a Rank, a Deduplicate and a Join by the window.
 func windowAgg(r *run) {
 	r.transform(func(n plan.Node) plan.Node {
-		if g, ok := n.(*plan.GroupAgg); ok {
-			return r.mergeWindow(g)
+		switch n := n.(type) {
+		case *plan.GroupAgg:
+			return r.mergeWindow(n)
+		case *plan.Join:
+			return r.windowJoin(n)
+		case *plan.Rank, *plan.Deduplicate:
+			return r.windowRank(n)
 		}
 		return n
 	})
@@ -75,6 +81,13 @@ func (r *run) mergeWindow(g *plan.GroupAgg) plan.Node {
 			return g
 		}
 	}
+	if w.spec.Kind == plan.Session && !w.partitioned(es, g.Keys) {
+		return g // the sessions are others than those of the groups
+	}
+	if w.spec.Kind == plan.Hop && w.below == nil && w.spec.Size%w.spec.Slide != 0 {
+		r.fail(g, "make the size a multiple of the slide", "HOP windows of %s every %s cannot be aggregated", micros(w.spec.Size), micros(w.spec.Slide))
+		return g
+	}
 	fixed := w.spec.Kind == plan.Tumble || w.spec.Kind == plan.Hop
 	if !fixed && (!has["start"] || !has["end"]) {
 		r.fail(g, "GROUP BY window_start, window_end", "%s windows want both window_start and window_end in GROUP BY", w.spec.Kind)
@@ -130,6 +143,31 @@ type windows struct {
 	spec  plan.WindowSpec
 	kind  map[int]string // window columns by kind, among the columns that the grouping sees
 	below *plan.WindowAgg
+	by    []int // SESSION's PARTITION BY
+}
+
+func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+
+// partitioned tells whether the keys besides the window's are those that the sessions are partitioned by.
+func (w *windows) partitioned(es []plan.Expr, keys []int) bool {
+	var own []int
+	for _, k := range keys {
+		switch c, ok := es[k].(*plan.ColRef); {
+		case !ok:
+			return false
+		case w.kind[c.Index] == "" && !slices.Contains(own, c.Index):
+			own = append(own, c.Index)
+		}
+	}
+	if len(own) != len(w.by) {
+		return false
+	}
+	for _, c := range w.by {
+		if !slices.Contains(own, c) {
+			return false
+		}
+	}
+	return true
 }
 
 // windowsOf gives the windows that n's rows are in. A closed window of any kind is told by its end alone, and the ends are a slide apart: so a
@@ -138,7 +176,7 @@ func windowsOf(n plan.Node) (*windows, bool) {
 	switch n := n.(type) {
 	case *plan.WindowAssign:
 		at := len(n.Input.Props().Out)
-		return &windows{input: n.Input, spec: n.Win, kind: map[int]string{at: "start", at + 1: "end", at + 2: "time"}}, true
+		return &windows{input: n.Input, spec: n.Win, by: n.PartitionBy, kind: map[int]string{at: "start", at + 1: "end", at + 2: "time"}}, true
 	case *plan.WindowAgg:
 		if n.Win.ProcTime || n.Win.Kind == plan.Session {
 			return nil, false

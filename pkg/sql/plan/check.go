@@ -133,7 +133,7 @@ func check(n Node) error {
 		c.aggs(in, n.Aggs)
 		c.width(n, len(n.Keys)+len(n.Aggs))
 	case *WindowAssign:
-		c.cols(in, n.Win.TimeCol)
+		c.cols(in, append([]int{n.Win.TimeCol}, n.PartitionBy...)...)
 	case *WindowAgg:
 		c.cols(in, append([]int{n.Win.TimeCol}, n.Keys...)...)
 		c.aggs(in, n.Aggs)

@@ -44,10 +44,12 @@ func Derive(n Node, strict bool) {
 		p.Mode = catalog.AllChanges
 		p.Keys = [][]int{n.Keys}
 	case *GroupAgg:
-		deriveGroupAgg(n, name)
+		deriveGroupAgg(n, name, strict)
 	case *WindowAssign:
 		in := n.Input.Props()
-		p.Mode = in.Mode
+		if p.Mode = in.Mode; n.Win.Kind == Session {
+			p.Mode = catalog.AppendOnly
+		}
 		p.Out = append(slices.Clone(in.Out), windowColumns(n.Win, in.Out, []string{"start", "end", "time"})...)
 		p.Out[n.Win.TimeCol].Attr = NoTime
 		for _, k := range in.Keys {
@@ -261,12 +263,16 @@ func constantColumn(n Node, col int) bool {
 	return false
 }
 
-func deriveGroupAgg(n *GroupAgg, name func(int, string) string) {
+func deriveGroupAgg(n *GroupAgg, name func(int, string) string, strict bool) {
 	p, in := &n.P, n.Input.Props()
 	n.Retract = in.Mode != catalog.AppendOnly
 	var out Schema
 	for i, k := range n.Keys {
-		out = append(out, Column{Name: name(i, in.Out.Name(k)), Type: in.Out[k].Type})
+		c := Column{Name: name(i, in.Out.Name(k)), Type: in.Out[k].Type}
+		if !strict {
+			c.Attr = in.Out[k].Attr // it stays one if the groups turn out to be windows
+		}
+		out = append(out, c)
 	}
 	for _, a := range n.Aggs {
 		out = append(out, Column{Name: name(len(out), a.Name), Type: a.T})
@@ -383,7 +389,7 @@ func subset(a, b []int) bool {
 func deriveJoin(n *Join, name func(int, string) string, strict bool) {
 	p, l, r := &n.P, n.Left.Props(), n.Right.Props()
 	p.Out = joinColumns(n.Kind, l.Out, r.Out, name)
-	if strict {
+	if strict && n.Win == nil {
 		for i := range p.Out {
 			if p.Out[i].Attr == RowTime {
 				p.Out[i].Attr = NoTime
@@ -391,7 +397,7 @@ func deriveJoin(n *Join, name func(int, string) string, strict bool) {
 		}
 	}
 	p.Mode = catalog.AllChanges
-	if l.Mode == catalog.AppendOnly && r.Mode == catalog.AppendOnly && (n.Kind == InnerJoin || n.Kind == SemiJoin) {
+	if l.Mode == catalog.AppendOnly && r.Mode == catalog.AppendOnly && (n.Kind == InnerJoin || n.Kind == SemiJoin || n.Win != nil) {
 		p.Mode = catalog.AppendOnly
 	}
 	if n.Kind == SemiJoin || n.Kind == AntiJoin {
@@ -459,6 +465,9 @@ func deriveRank(n *Rank, name func(int, string) string) {
 		if in.Mode == catalog.AppendOnly || subset(n.PartitionBy, k) {
 			p.Keys = append(p.Keys, k)
 		}
+	}
+	if n.Win != nil && in.Mode == catalog.AppendOnly {
+		p.Mode = catalog.AppendOnly
 	}
 	if n.RankCol {
 		p.Out = append(slices.Clone(in.Out), Column{Name: name(len(in.Out), "rank"), Type: types.Of(types.BigInt).AsNotNull()})

@@ -165,6 +165,9 @@ func (n *GroupAgg) Describe() string {
 
 func (n *WindowAssign) Describe() string {
 	l := line{name: "WindowAssign"}
+	if n.Win.Kind == Session {
+		l.list("partition", in(n, 0).Names(n.PartitionBy))
+	}
 	l.add("window", "%s", n.Win.Describe(in(n, 0)))
 	return l.String()
 }
@@ -193,6 +196,9 @@ func (n *Join) Describe() string {
 	l := line{name: "Join"}
 	l.add("kind", "%s", n.Kind)
 	l.list("on", onKeys(in(n, 0), in(n, 1), n.LeftKeys, n.RightKeys))
+	if n.Win != nil {
+		l.add("window", "%s", n.Win.Kind)
+	}
 	if n.Cond != nil {
 		l.add("where", "[%s]", n.Cond)
 	}
@@ -281,6 +287,9 @@ func (n *Rank) Describe() string {
 	}
 	if n.RankCol {
 		l.add("number", "true")
+	}
+	if n.Win != nil {
+		l.add("window", "%s", n.Win.Kind)
 	}
 	l.ttl("ttl", n.TTL)
 	return l.String()

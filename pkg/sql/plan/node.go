@@ -145,11 +145,13 @@ type WindowSpec struct {
 	Local bool
 }
 
-// WindowAssign is a window table function: Out is the input and window_start, window_end, window_time.
+// WindowAssign is a window table function: Out is the input and window_start, window_end, window_time. Sessions are those of each value of
+// PartitionBy (none: of all rows); their rows come when the session is over.
 type WindowAssign struct {
-	P     Props
-	Input Node
-	Win   WindowSpec
+	P           Props
+	Input       Node
+	Win         WindowSpec
+	PartitionBy []int
 }
 
 // WindowAgg aggregates by Keys and window and gives a window's rows when the watermark passes its end: append-only.
@@ -186,6 +188,10 @@ type Join struct {
 	LeftKeys, RightKeys []int
 	Cond                Expr
 	LeftTTL, RightTTL   int64
+	// Win is set when both sides are in the same windows and the keys hold their end, LeftKeys[WinKey]: rows are joined when the
+	// watermark passes the window's end, and the join is append-only.
+	Win    *WindowSpec
+	WinKey int
 }
 
 // IntervalJoin joins rows whose event times satisfy left.LeftTime + Lower <= right.RightTime <= left.LeftTime + Upper
@@ -233,6 +239,11 @@ type Rank struct {
 	RankCol     bool
 	Sorted      bool // ORDER BY … LIMIT: a bounded result comes in order
 	TTL         int64
+	// Win is set when the partitions are those of windows: their rows come once, when the watermark passes the window's end, and it
+	// is append-only. PartitionBy[WinKey] is the window's end. LastWins: of rows with equal sort keys the last that came is first.
+	Win      *WindowSpec
+	WinKey   int
+	LastWins bool
 }
 
 // Over adds Func's value (ROW_NUMBER, RANK or DENSE_RANK) over rows of a partition in Order as the last column. Only the planner sees it: it

@@ -123,6 +123,14 @@ func ask(t *testing.T, clients *pool, c *sqlcase.Case) (stream, batch *Answer) {
 		t.Fatal(err)
 	}
 	defer clients.put(client)
+	if sql, ok := cutBatchMode(c.SQL); ok { // the mode is the environment's own on Flink
+		k := *c
+		k.SQL = sql
+		if stream, err = client.Ask(t.Context(), &k, true, *explain); err != nil {
+			t.Fatal(err)
+		}
+		return stream, nil
+	}
 	if stream, err = client.Ask(t.Context(), c, false, *explain); err != nil {
 		t.Fatal(err)
 	}
@@ -140,6 +148,16 @@ func ask(t *testing.T, clients *pool, c *sqlcase.Case) (stream, batch *Answer) {
 		return stream, nil
 	}
 	return stream, batch
+}
+
+// cutBatchMode takes the statement that sets batch mode out of a case's SQL.
+func cutBatchMode(sql string) (string, bool) {
+	return cutLine(sql, "SET 'execution.runtime-mode' = 'batch';")
+}
+
+func cutLine(sql, line string) (string, bool) {
+	before, after, ok := strings.Cut(sql, line+"\n")
+	return before + after, ok
 }
 
 func rewriteFile(path string, answers map[int][2]*Answer, all bool) error {
