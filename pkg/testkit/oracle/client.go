@@ -17,6 +17,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"regexp"
 	"time"
 
 	"github.com/freshet-dw/freshet/pkg/testkit/sqlcase"
@@ -66,7 +67,6 @@ type request struct {
 	Query   string              `json:"query"`
 	In      map[string][]string `json:"in"`
 	Batch   bool                `json:"batch"`
-	Settle  bool                `json:"settle"`
 	Explain bool                `json:"explain"`
 	Seconds int                 `json:"seconds"`
 }
@@ -74,10 +74,16 @@ type request struct {
 // caseSeconds is how long a case may run on Flink.
 const caseSeconds = 20
 
+// isBatch finds scripts that ask for batch mode themselves: Flink takes the mode only when a session begins.
+var isBatch = regexp.MustCompile(`(?i)\bSET\s+'execution\.runtime-mode'\s*=\s*'batch'`)
+
+// Batch tells whether the case is one of batch mode alone.
+func Batch(k *sqlcase.Case) bool { return isBatch.MatchString(k.SQL) }
+
 // Ask runs the case on Flink in streaming or batch mode. The error is the connection's; Flink's own is in the answer.
 func (c *Client) Ask(ctx context.Context, k *sqlcase.Case, batch, explain bool) (*Answer, error) {
 	line, err := json.Marshal(request{
-		SQL: k.SQL, Query: k.Query, In: k.In, Batch: batch, Settle: len(k.Log) > 0, Explain: explain, Seconds: caseSeconds,
+		SQL: k.SQL, Query: k.Query, In: k.In, Batch: batch || Batch(k), Explain: explain, Seconds: caseSeconds,
 	})
 	if err != nil {
 		return nil, err

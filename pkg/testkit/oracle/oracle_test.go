@@ -137,7 +137,7 @@ func ask(t *testing.T, clients *pool, c *sqlcase.Case) (stream, batch *Answer) {
 	if *explain {
 		t.Logf("columns %s\n%s", strings.Join(stream.Types, ", "), stream.Plan)
 	}
-	if stream.Error != "" {
+	if stream.Error != "" || Batch(c) {
 		return stream, nil
 	}
 	if batch, err = client.Ask(t.Context(), c, true, false); err != nil {

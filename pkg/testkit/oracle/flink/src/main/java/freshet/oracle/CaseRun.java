@@ -25,7 +25,7 @@ import org.apache.flink.table.operations.Operation;
  * One case in one mode, in a table environment of its own.
  *
  * <p>Request: {@code sql} (statements), {@code query} (a SELECT, or empty), {@code in} (rows as text by table and split), {@code
- * batch}, {@code settle} (wait after every row even where the plan has a single path), {@code explain}, {@code seconds}.
+ * batch}, {@code explain}, {@code seconds}.
  *
  * <p>Answer: {@code log} (rows as they came to the sinks: {@code t} table, {@code k} kind, {@code v} values, {@code key} of an
  * upsert sink, {@code turn}), {@code types} of the query's columns, {@code plan}; or {@code error} with {@code phase} "plan"
@@ -67,6 +67,8 @@ final class CaseRun {
         Executor executor = new Executor(cluster);
         StreamExecutionEnvironment env = new StreamExecutionEnvironment(executor, conf, CaseRun.class.getClassLoader());
         env.setParallelism(1);
+        // Without it Flink fails to copy the maps that some of its functions return.
+        env.getConfig().enableObjectReuse();
         if (!batch) {
             env.enableCheckpointing(TimeUnit.DAYS.toMillis(1));
             env.setBufferTimeout(0);
@@ -102,8 +104,7 @@ final class CaseRun {
             if (batch) {
                 world.turns.open();
             } else {
-                boolean settle = executor.branches || request.path("settle").asBoolean();
-                new Driver(cluster, job.getJobID(), world.turns, executor.sources, settle, deadline).run();
+                new Driver(cluster, job.getJobID(), world.turns, executor.sources, deadline).run();
             }
             job.getJobExecutionResult().get(Math.max(1, deadline - System.currentTimeMillis()), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {

@@ -15,23 +15,21 @@ import org.apache.flink.runtime.minicluster.MiniCluster;
  * Feeds a streaming job as sqlcase's straight run does: turn by turn, in each turn the sources in the order of the plan, and the
  * watermarks of all sources after the turn's last row.
  *
- * <p>Where rows can overtake each other it waits after every step until the job has worked off all that was fed. It does so by a
- * checkpoint: its barriers follow the rows through every channel, so that when it is complete every task has seen them all.
+ * <p>After every step it waits until the job has worked off all that was fed, so that rows of different ways do not overtake each other. It
+ * does so by a checkpoint: its barriers follow the rows through every channel, so that when it is complete every task has seen them all.
  */
 final class Driver {
     private final MiniCluster cluster;
     private final JobID id;
     private final Turns turns;
     private final int sources;
-    private final boolean settle;
     private final long deadline;
 
-    Driver(MiniCluster cluster, JobID id, Turns turns, int sources, boolean settle, long deadline) {
+    Driver(MiniCluster cluster, JobID id, Turns turns, int sources, long deadline) {
         this.cluster = cluster;
         this.id = id;
         this.turns = turns;
         this.sources = sources;
-        this.settle = settle;
         this.deadline = deadline;
     }
 
@@ -39,9 +37,7 @@ final class Driver {
         turns.driven = true;
         try {
             List<ValuesFunction> all = turns.await(sources, deadline, this::ended);
-            if (settle) {
-                running();
-            }
+            running();
             int last = 0;
             for (ValuesFunction s : all) {
                 last = Math.max(last, s.turns());
@@ -111,7 +107,7 @@ final class Driver {
     }
 
     private void settle() throws Exception {
-        for (int failed = 0; settle; failed++) {
+        for (int failed = 0;; failed++) {
             try {
                 cluster.triggerCheckpoint(id, CheckpointType.FULL).get(Math.max(1, deadline - System.currentTimeMillis()), TimeUnit.MILLISECONDS);
                 return;

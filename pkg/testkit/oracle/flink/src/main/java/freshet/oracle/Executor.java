@@ -10,13 +10,12 @@ import org.apache.flink.core.execution.PipelineExecutor;
 import org.apache.flink.core.execution.PipelineExecutorFactory;
 import org.apache.flink.core.execution.PipelineExecutorServiceLoader;
 import org.apache.flink.runtime.jobgraph.JobGraph;
-import org.apache.flink.runtime.jobgraph.JobVertex;
 import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterJobClient;
 import org.apache.flink.streaming.api.graph.StreamGraph;
 import org.apache.flink.streaming.api.graph.StreamNode;
 
-/** Submits jobs to the MiniCluster of this process, and notes the shape of the last one. */
+/** Submits jobs to the MiniCluster of this process, and counts the sources of the last one. */
 final class Executor implements PipelineExecutorServiceLoader, PipelineExecutorFactory, PipelineExecutor {
     static final String NAME = "oracle";
 
@@ -24,9 +23,6 @@ final class Executor implements PipelineExecutorServiceLoader, PipelineExecutorF
 
     /** Instances of {@link ValuesFunction} in the job. */
     int sources;
-
-    /** Whether rows can reach an operator or a sink by more than one way, so that the order of arrival is open. */
-    boolean branches;
 
     Executor(MiniCluster cluster) {
         this.cluster = cluster;
@@ -39,13 +35,8 @@ final class Executor implements PipelineExecutorServiceLoader, PipelineExecutorF
             if (ValuesFunction.is(node.getOperatorFactory())) {
                 sources++;
             }
-            branches |= node.getInEdges().size() > 1;
         }
-        branches |= stream.getSourceIDs().size() > 1;
         JobGraph graph = PipelineExecutorUtils.getJobGraph(pipeline, conf, loader);
-        for (JobVertex v : graph.getVertices()) {
-            branches |= v.getNumberOfInputs() > 1;
-        }
         return cluster.submitJob(graph).thenApply(r -> new MiniClusterJobClient(
                 r.getJobID(), cluster, loader, MiniClusterJobClient.JobFinalizationBehavior.NOTHING));
     }
