@@ -182,7 +182,7 @@ func (g *groupAgg) note(row int32) {
 
 // EndEpoch implements Operator.
 func (g *groupAgg) EndEpoch(e Epoch, out Output) error {
-	if e.Final && g.opts.First && len(g.node.Keys) == 0 {
+	if e.Final && g.node.Batch && g.opts.First && len(g.node.Keys) == 0 {
 		if err := g.single(); err != nil {
 			return err
 		}
@@ -210,7 +210,7 @@ func (g *groupAgg) EndEpoch(e Epoch, out Output) error {
 	return g.aggs.sweep()
 }
 
-// single sees to it that an aggregate without keys has its row at the end of the input, over no rows too: whether there were none
+// single sees to it that a batch job's aggregate without keys has its row at the end of the input, over no rows too: whether there were none
 // or all were taken back, in this epoch or before.
 func (g *groupAgg) single() error {
 	if g.groups.Len() > 0 {

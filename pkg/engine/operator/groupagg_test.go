@@ -159,21 +159,21 @@ func TestGroupAggCollections(t *testing.T) {
 	}
 }
 
-// TestGroupAggNoRows: without keys and rows the instance in charge gives the row of no input at the end of bounded input.
+// TestGroupAggNoRows: without keys and rows the instance in charge of a batch job gives the row of no input at the end.
 func TestGroupAggNoRows(t *testing.T) {
-	n := &plan.GroupAgg{P: mode(catalog.AllChanges), Aggs: []plan.AggCall{agg("COUNT", tBigint), agg("SUM", tBigint, 0)}}
-	for _, first := range []bool{true, false} {
-		op := newAgg(t, n, []types.Type{tBigint}, operator.Options{First: first})
-		var c operatortest.Collect
-		if err := op.EndEpoch(operator.Epoch{ID: 1, Watermark: operator.MaxWatermark, Final: true}, c.Out); err != nil {
+	for _, c := range []struct{ first, batch bool }{{true, true}, {false, true}, {true, false}} {
+		n := &plan.GroupAgg{P: mode(catalog.AllChanges), Batch: c.batch, Aggs: []plan.AggCall{agg("COUNT", tBigint), agg("SUM", tBigint, 0)}}
+		op := newAgg(t, n, []types.Type{tBigint}, operator.Options{First: c.first})
+		var out operatortest.Collect
+		if err := op.EndEpoch(operator.Epoch{ID: 1, Watermark: operator.MaxWatermark, Final: true}, out.Out); err != nil {
 			t.Fatal(err)
 		}
 		want := ""
-		if first {
+		if c.first && c.batch {
 			want = "+I[0, NULL]\n"
 		}
-		if got := c.Take(); got != want {
-			t.Fatalf("first %v: got %q", first, got)
+		if got := out.Take(); got != want {
+			t.Fatalf("%+v: got %q", c, got)
 		}
 	}
 }

@@ -18,7 +18,7 @@ type Options struct {
 	// Late counts rows that were dropped because they came after their window was closed.
 	Late func(n int)
 	// First is true for the one instance of an operator that answers for what has no key: it gives the result of an
-	// aggregate without keys over no rows.
+	// batch job's aggregate without keys over no rows.
 	First bool
 }
 

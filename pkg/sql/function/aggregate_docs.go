@@ -3,7 +3,7 @@ package function
 var aggregateDocs = []Doc{
 	{Name: "COUNT", Call: "COUNT(*)\nCOUNT([DISTINCT] value)", Text: "The number of rows, or of values that are not NULL.", Example: "SELECT COUNT(*), COUNT(price), COUNT(DISTINCT shop) FROM orders", Result: "4, 3, 2", Null: never},
 	{Name: "SUM", Call: "SUM(number)", Text: "The sum, in the type of the integer or DOUBLE, or DECIMAL(38, s).", Example: "SELECT SUM(price) FROM orders", Result: "35.00"},
-	{Name: "SUM0", Call: "SUM0(number)", Text: "As SUM, 0 without any value.", Example: "SELECT SUM0(price) FROM orders WHERE id > 9", Result: "0.00", Null: never},
+	{Name: "SUM0", Call: "SUM0(number)", Text: "As SUM, 0 without any value.", Example: "SELECT SUM0(price) FROM orders WHERE id = 4", Result: "0.00", Null: never},
 	{Name: "AVG", Call: "AVG(number)", Text: "The average; that of integers is an integer.", Example: "SELECT AVG(id) FROM orders", Result: "2"},
 	{Name: "MIN", Call: "MIN(value)", Text: "The smallest value.", Example: "SELECT MIN(price) FROM orders", Result: "5.00"},
 	{Name: "MAX", Call: "MAX(value)", Text: "The largest value.", Example: "SELECT MAX(price) FROM orders", Result: "20.00"},

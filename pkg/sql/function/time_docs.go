@@ -9,7 +9,7 @@ var timeDocs = []Doc{
 	{Name: "CURRENT_ROW_TIMESTAMP", Call: "CURRENT_ROW_TIMESTAMP()", Text: "As CURRENT_TIMESTAMP.", Example: "CURRENT_ROW_TIMESTAMP() IS NOT NULL", Result: "true", Null: never},
 	{Name: "LOCALTIMESTAMP", Call: "LOCALTIMESTAMP", Text: "The date and time of the session's zone, TIMESTAMP(3).", Example: "LOCALTIMESTAMP IS NOT NULL", Result: "true", Null: never},
 	{Name: "PROCTIME", Call: "PROCTIME()", Text: "Processing time; a column AS PROCTIME() is a time attribute.", Example: "PROCTIME() IS NOT NULL", Result: "true", Null: never},
-	{Name: "CURRENT_WATERMARK", Call: "CURRENT_WATERMARK(rowtime)", Text: "The watermark before this row.", Example: "SELECT COUNT(*) FROM orders WHERE CURRENT_WATERMARK(ts) > ts", Result: "0", Null: "when there is none yet"},
+	{Name: "CURRENT_WATERMARK", Call: "CURRENT_WATERMARK(rowtime)", Text: "The watermark before this row.", Example: "SELECT COUNT(*) FROM orders WHERE CURRENT_WATERMARK(ts) IS NULL", Result: "4", Null: "when there is none yet"},
 	{Name: "SOURCE_WATERMARK", Call: "WATERMARK FOR c AS SOURCE_WATERMARK()", Text: "Watermarks that the source gives.", Example: "SOURCE_WATERMARK()", NotYet: true},
 	{Name: "EXTRACT", Call: "EXTRACT(unit FROM time)", Text: "A part of a date, time or interval, BIGINT: MILLENNIUM, CENTURY, DECADE, YEAR, QUARTER, MONTH, WEEK, DAY, DOY, DOW, ISODOW, ISOYEAR, HOUR, MINUTE, SECOND, MILLISECOND, EPOCH.",
 		Example: "EXTRACT(DAY FROM DATE '2024-02-29')", Result: "29"},

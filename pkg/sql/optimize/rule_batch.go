@@ -25,6 +25,9 @@ func batchMode(r *run) {
 	r.p.Number()
 	for _, n := range r.p.Nodes {
 		plan.Derive(n, true)
+		if g, ok := n.(*plan.GroupAgg); ok {
+			g.Batch = true
+		}
 		if s, ok := n.(*plan.Source); ok && !s.Caps.Bounded {
 			r.fail(s, "bound it, as by 'scan.bounded.mode' = 'latest-offset', or leave batch mode", "table %s (connector %s) has no end: batch mode reads what has one", s.Table.Name, s.Table.Option("connector", "?"))
 		}

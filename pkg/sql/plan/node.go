@@ -121,6 +121,7 @@ type GroupAgg struct {
 	Keys    []int
 	Aggs    []AggCall
 	Retract bool // input has −U/−D
+	Batch   bool // of a batch job: without keys it has a result over no rows too, at the end; in a stream Flink gives none
 	TTL     int64
 }
 

@@ -25,6 +25,7 @@ package sqlcase
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -72,6 +73,36 @@ func Parse(text string) ([]*Case, error) {
 		}
 	}
 	return cases, nil
+}
+
+// String is the case as text that Parse reads, without what its reasons say.
+func (c *Case) String() string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "=== %s\n", c.Name)
+	section := func(title string, lines ...string) {
+		fmt.Fprintf(&s, "-- %s --\n", title)
+		for _, l := range lines {
+			s.WriteString(strings.TrimRight(l, "\n") + "\n")
+		}
+	}
+	if c.SQL != "" {
+		section("sql", c.SQL)
+	}
+	if c.Query != "" {
+		section("query", c.Query)
+	}
+	for _, m := range []struct {
+		title string
+		rows  map[string][]string
+	}{{"in", c.In}, {"out", c.Out}, {"batch", c.Batch}, {"log", c.Log}} {
+		for _, name := range slices.Sorted(maps.Keys(m.rows)) {
+			section(m.title+" "+name, m.rows[name]...)
+		}
+	}
+	if c.Error != "" {
+		section("error", c.Error)
+	}
+	return s.String() + "\n"
 }
 
 // ParseFile is Parse of a file.

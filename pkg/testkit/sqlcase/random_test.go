@@ -2,7 +2,9 @@ package sqlcase
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
@@ -13,10 +15,12 @@ var (
 	seeds = flag.Uint64("seeds", 15, "random queries that TestRandom runs")
 	scale = flag.Int("scale", 1, "how much larger its tables are")
 	first = flag.Uint64("seed", 0, "the first of them")
+	dump  = flag.String("dump", "", "a file for the queries as cases, for make oracle")
 )
 
 // TestRandom runs random queries in all ways, also without the optimizer's rules, and compares with the oracle.
 func TestRandom(t *testing.T) {
+	var cases strings.Builder
 	for seed := *first; seed < *first+*seeds; seed++ {
 		g := &generator{Rand: rand.New(rand.NewPCG(seed, 7)), scale: *scale}
 		c := &Case{}
@@ -26,6 +30,8 @@ func TestRandom(t *testing.T) {
 		if len(c.Out["o"]) > 2000**scale {
 			continue
 		}
+		c.Name = fmt.Sprintf("seed %d", seed)
+		cases.WriteString(c.String())
 		for _, w := range append(ways(c), unoptimized(g, c)...) {
 			if *scale > 100 && !w.batch {
 				continue // an epoch a row takes too long
@@ -37,6 +43,11 @@ func TestRandom(t *testing.T) {
 			if err := check(c, w, got); err != nil {
 				t.Fatalf("seed %d, %s: %v\n%s\n%v", seed, w.name, err, c.SQL, c.In)
 			}
+		}
+	}
+	if *dump != "" {
+		if err := os.WriteFile(*dump, []byte(cases.String()), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

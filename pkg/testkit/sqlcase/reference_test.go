@@ -30,6 +30,9 @@ func TestReferenceExamples(t *testing.T) {
 					t.Fatal(err)
 				}
 				var have []string
+				if o := got.sinks["o"]; o == nil {
+					t.Fatalf("%s gives no rows", d.Example)
+				}
 				for _, r := range got.sinks["o"].final() {
 					have = append(have, strings.TrimSuffix(strings.TrimPrefix(r, "["), "]"))
 				}

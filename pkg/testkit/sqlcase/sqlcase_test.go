@@ -34,7 +34,7 @@ func TestCases(t *testing.T) {
 
 // TestCrashesHappen keeps the ways honest: jobs outside the transaction do repeat epochs that their sinks have seen.
 func TestCrashesHappen(t *testing.T) {
-	cases, err := ParseFile("testdata/groupagg.txt")
+	cases, err := ParseFile("testdata/agree/groupagg.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +50,18 @@ func TestCrashesHappen(t *testing.T) {
 	}
 	if replays < 10 {
 		t.Errorf("%d flushes were repeated", replays)
+	}
+}
+
+func TestCaseComesBackFromItsText(t *testing.T) {
+	for _, text := range []string{
+		"=== a\n-- sql --\nSELECT 1;\n-- in t/0 --\n-- in t/1 --\n+I[1]\n~\n-- out o --\n[1]\n-- batch o --\n-- log o --\n+I[1]\n\n",
+		"=== b\n-- query --\nSELECT 1\n-- error --\nno\n\n",
+	} {
+		cases, err := Parse(text)
+		if err != nil || cases[0].String() != text {
+			t.Errorf("%v\n%s", err, cases[0])
+		}
 	}
 }
 

@@ -67,8 +67,6 @@ final class CaseRun {
         Executor executor = new Executor(cluster);
         StreamExecutionEnvironment env = new StreamExecutionEnvironment(executor, conf, CaseRun.class.getClassLoader());
         env.setParallelism(1);
-        // Without it Flink fails to copy the maps that some of its functions return.
-        env.getConfig().enableObjectReuse();
         if (!batch) {
             env.enableCheckpointing(TimeUnit.DAYS.toMillis(1));
             env.setBufferTimeout(0);
