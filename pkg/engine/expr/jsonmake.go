@@ -1,71 +1,25 @@
 package expr
 
 import (
-	"encoding/json"
+	"bytes"
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 
 	"github.com/freshet-dw/freshet/pkg/engine/kernel"
 	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/sql/jsonpath"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
 
-// jsonMakers are the functions that write JSON, and the tests for it.
+// jsonMakers are the functions that write JSON. Members of an object are in the order of their names, whatever made it.
 func jsonMakers() map[string]builder {
-	return map[string]builder{
-		"JSON_STRING": jsonString, "JSON_OBJECT": jsonObject, "JSON_ARRAY": jsonArray,
-		"IS JSON": isJSON(""), "IS JSON VALUE": isJSON(""), "IS JSON OBJECT": isJSON("{"), "IS JSON ARRAY": isJSON("["), "IS JSON SCALAR": isJSON(`"tfn-0123456789`),
-	}
-}
-
-// isJSON tests text for JSON whose first character is one of first, any when that is empty.
-func isJSON(first string) builder {
-	return func(b *binding) (impl, error) {
-		if err := b.arity(1, 1); err != nil {
-			return nil, err
-		}
-		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
-			s := strs(a[0])
-			return toBools(n, kernel.Valid(n, a[0]), func(i int) (bool, bool) {
-				v := s.Bytes(i)
-				if !json.Valid(v) {
-					return false, true
-				}
-				c := v[skipSpace(v, 0)]
-				for k := 0; k < len(first); k++ {
-					if first[k] == c {
-						return true, true
-					}
-				}
-				return first == "", true
-			}), nil
-		}, nil
-	}
-}
-
-// appendJSONText writes s as a JSON string.
-func appendJSONText(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-		case c == '\n':
-			dst = append(dst, `\n`...)
-		case c == '\r':
-			dst = append(dst, `\r`...)
-		case c == '\t':
-			dst = append(dst, `\t`...)
-		case c < 0x20:
-			dst = append(dst, `\u00`...)
-			dst = append(dst, "0123456789abcdef"[c>>4], "0123456789abcdef"[c&15])
-		default:
-			dst = append(dst, c)
-		}
-	}
-	return append(dst, '"')
+	return map[string]builder{"JSON_STRING": jsonString, "JSON_OBJECT": jsonObject, "JSON_ARRAY": jsonArray}
 }
 
 // jsonPrinter writes values of type t as JSON: numbers and booleans bare, times as text, nulls as null.
@@ -74,7 +28,7 @@ func (c *compiler) jsonPrinter(t types.Type) (printer, error) {
 	case t.IsString():
 		return func(a arrow.Array) func(i int, dst []byte) []byte {
 			s := strs(kernel.Vec{A: a})
-			return jsonNull(a, func(i int, dst []byte) []byte { return appendJSONText(dst, s.At(i)) })
+			return jsonNull(a, func(i int, dst []byte) []byte { return jsonpath.AppendString(dst, s.At(i)) })
 		}, nil
 	case t.Kind == types.Boolean:
 		return func(a arrow.Array) func(i int, dst []byte) []byte {
@@ -96,27 +50,35 @@ func (c *compiler) jsonPrinter(t types.Type) (printer, error) {
 				return appendJSONList(dst, '[', ']', to-from, func(k int, dst []byte) []byte { return v(from+k, dst) })
 			})
 		}, err
-	case t.Kind == types.Map && t.Key.IsString():
-		p, err := c.jsonPrinter(*t.Elem)
+	case t.Kind == types.Map && t.Key.IsString(), t.Kind == types.Multiset && t.Elem.IsString():
+		value := types.Of(types.Int)
+		if t.Kind == types.Map {
+			value = *t.Elem
+		}
+		p, err := c.jsonPrinter(value)
 		return func(a arrow.Array) func(i int, dst []byte) []byte {
 			l := listsOf(kernel.Vec{A: a})
 			v, keys := p(l.vals), strs(kernel.Vec{A: l.keys})
+			var m memberList
 			return jsonNull(a, func(i int, dst []byte) []byte {
 				from, to := l.off(i)
-				return appendJSONList(dst, '{', '}', to-from, func(k int, dst []byte) []byte {
-					return v(from+k, append(appendJSONText(dst, keys.At(from+k)), ':'))
-				})
+				m.reset()
+				for k := from; k < to; k++ {
+					m.add(keys.At(k), k)
+				}
+				return m.append(dst, v)
 			})
 		}, err
 	case t.Kind == types.Row:
-		ps := make([]printer, len(t.Fields))
+		ps, names := make([]printer, len(t.Fields)), make([]int, len(t.Fields))
 		for i, f := range t.Fields {
 			p, err := c.jsonPrinter(f.Type)
 			if err != nil {
 				return nil, err
 			}
-			ps[i] = p
+			ps[i], names[i] = p, i
 		}
+		slices.SortStableFunc(names, func(i, j int) int { return strings.Compare(t.Fields[i].Name, t.Fields[j].Name) })
 		return func(a arrow.Array) func(i int, dst []byte) []byte {
 			s := a.(*array.Struct)
 			vs := make([]func(i int, dst []byte) []byte, len(ps))
@@ -125,11 +87,38 @@ func (c *compiler) jsonPrinter(t types.Type) (printer, error) {
 			}
 			return jsonNull(a, func(i int, dst []byte) []byte {
 				return appendJSONList(dst, '{', '}', len(vs), func(k int, dst []byte) []byte {
-					return vs[k](i, append(appendJSONText(dst, t.Fields[k].Name), ':'))
+					return vs[names[k]](i, append(jsonpath.AppendString(dst, t.Fields[names[k]].Name), ':'))
 				})
 			})
 		}, nil
-	case t.Kind == types.Map || t.Kind == types.Multiset || t.IsBinary():
+	case t.IsBinary():
+		return func(a arrow.Array) func(i int, dst []byte) []byte {
+			s := strs(kernel.Vec{A: a})
+			return jsonNull(a, func(i int, dst []byte) []byte {
+				return append(base64.StdEncoding.AppendEncode(append(dst, '"'), s.Bytes(i)), '"')
+			})
+		}, nil
+	case t.Kind == types.Decimal:
+		return func(a arrow.Array) func(i int, dst []byte) []byte {
+			x, s := decimals(kernel.Vec{A: a}, a.Len())
+			return jsonNull(a, func(i int, dst []byte) []byte { return appendStripped(dst, x.At(i), s) })
+		}, nil
+	case t.IsTimestamp():
+		return func(a arrow.Array) func(i int, dst []byte) []byte {
+			x := ints(kernel.Vec{A: a}, a.Len())
+			return jsonNull(a, func(i int, dst []byte) []byte {
+				from := len(dst) + 1
+				dst = appendTimestamp(x.At(i), append(dst, '"'), 0)
+				if k := bytes.IndexByte(dst[from:], ' '); k >= 0 {
+					dst[from+k] = 'T'
+				}
+				if t.Kind == types.TimestampLTZ {
+					dst = append(dst, 'Z')
+				}
+				return append(dst, '"')
+			})
+		}, nil
+	case t.Kind >= types.Array || t.IsInterval():
 		return nil, fault.Newf(fault.Config, "no JSON of %s", t)
 	}
 	p, err := c.printer(t)
@@ -140,6 +129,66 @@ func (c *compiler) jsonPrinter(t types.Type) (printer, error) {
 		}
 		return jsonNull(a, func(i int, dst []byte) []byte { return append(print(i, append(dst, '"')), '"') })
 	}, err
+}
+
+// appendStripped prints a decimal as Java's BigDecimal does without the zeros at its end: 10.00 is 1E+1.
+func appendStripped(dst []byte, v num, scale int32) []byte {
+	if v.Sign() == 0 {
+		return append(dst, '0')
+	}
+	digits := v.BigInt().String()
+	if digits[0] == '-' {
+		dst, digits = append(dst, '-'), digits[1:]
+	}
+	kept := strings.TrimRight(digits, "0")
+	s := int(scale) - (len(digits) - len(kept))
+	exp := len(kept) - 1 - s
+	switch {
+	case s == 0:
+		return append(dst, kept...)
+	case s > 0 && exp >= -6:
+		if whole := len(kept) - s; whole > 0 {
+			return append(append(append(dst, kept[:whole]...), '.'), kept[whole:]...)
+		}
+		dst = append(dst, "0."...)
+		for k := len(kept); k < s; k++ {
+			dst = append(dst, '0')
+		}
+		return append(dst, kept...)
+	}
+	dst = append(dst, kept[0])
+	if len(kept) > 1 {
+		dst = append(append(dst, '.'), kept[1:]...)
+	}
+	dst = append(dst, 'E')
+	if exp > 0 {
+		dst = append(dst, '+')
+	}
+	return strconv.AppendInt(dst, int64(exp), 10)
+}
+
+// memberList puts an object's members in the order of their names; of equal names the last stays.
+type memberList struct {
+	names []string
+	at    []int
+}
+
+func (m *memberList) reset() { m.names, m.at = m.names[:0], m.at[:0] }
+
+func (m *memberList) add(name string, at int) {
+	k, found := slices.BinarySearch(m.names, name)
+	if found {
+		m.at[k] = at
+		return
+	}
+	m.names, m.at = slices.Insert(m.names, k, name), slices.Insert(m.at, k, at)
+}
+
+// append writes the object; value writes the value at a place that add was given.
+func (m *memberList) append(dst []byte, value func(at int, dst []byte) []byte) []byte {
+	return appendJSONList(dst, '{', '}', len(m.names), func(k int, dst []byte) []byte {
+		return value(m.at[k], append(jsonpath.AppendString(dst, m.names[k]), ':'))
+	})
 }
 
 func jsonNull(a arrow.Array, f func(i int, dst []byte) []byte) func(i int, dst []byte) []byte {
@@ -198,18 +247,49 @@ func jsonString(b *binding) (impl, error) {
 	}, nil
 }
 
-// jsonObject is JSON_OBJECT(NULL or ABSENT on null, key, value, …).
-func jsonObject(b *binding) (impl, error) { return jsonBuild(b, 2, '{', '}') }
+// jsonObject is JSON_OBJECT(NULL or ABSENT on null, key, value, …). A key that is NULL is an error.
+func jsonObject(b *binding) (impl, error) {
+	onNull, ps, err := b.jsonMaker(2)
+	if err != nil {
+		return nil, err
+	}
+	for k := 1; k < len(b.args); k += 2 {
+		b.fail = b.fail || b.args[k].konst == nil
+	}
+	t := b.out()
+	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+		var failed error
+		keys, vs, valid := make([]kernel.Strs, len(a)), make([]func(i int, dst []byte) []byte, len(a)), make([][]byte, len(a))
+		for k := 1; k < len(a); k++ {
+			if valid[k] = kernel.Valid(n, a[k]); k%2 == 1 {
+				keys[k] = strs(a[k])
+			} else {
+				vs[k] = ps[k](a[k].Expand(n))
+			}
+		}
+		var m memberList
+		out := toStrings(t, n, nil, 32*n, func(i int, dst []byte) ([]byte, bool) {
+			m.reset()
+			for k := 1; k < len(a); k += 2 {
+				if !kernel.IsValid(valid[k], i) {
+					failed = errNullName
+					return dst, false
+				}
+				if onNull != "ABSENT" || kernel.IsValid(valid[k+1], i) {
+					m.add(keys[k].At(i), k+1)
+				}
+			}
+			return m.append(dst, func(at int, dst []byte) []byte { return vs[at](i, dst) }), true
+		})
+		return out, failed
+	}, nil
+}
+
+var errNullName = fault.Newf(fault.Permanent, "JSON_OBJECT: a key is NULL")
 
 // jsonArray is JSON_ARRAY(NULL or ABSENT on null, value, …).
-func jsonArray(b *binding) (impl, error) { return jsonBuild(b, 1, '[', ']') }
-
-func jsonBuild(b *binding, step int, open, end byte) (impl, error) {
-	onNull, ok := b.str(0)
-	if !ok || (len(b.args)-1)%step != 0 {
-		return nil, fault.Newf(fault.Config, "%s with %d arguments", b.call.Func, len(b.args))
-	}
-	ps, err := b.jsonParts()
+func jsonArray(b *binding) (impl, error) {
+	onNull, ps, err := b.jsonMaker(1)
 	if err != nil {
 		return nil, err
 	}
@@ -220,21 +300,29 @@ func jsonBuild(b *binding, step int, open, end byte) (impl, error) {
 			vs[k], valid[k] = ps[k](a[k].Expand(n)), kernel.Valid(n, a[k])
 		}
 		return toStrings(t, n, nil, 32*n, func(i int, dst []byte) ([]byte, bool) {
-			dst = append(dst, open)
+			dst = append(dst, '[')
 			first := true
-			for k := step; k < len(a); k += step {
+			for k := 1; k < len(a); k++ {
 				if onNull == "ABSENT" && !kernel.IsValid(valid[k], i) {
 					continue
 				}
 				if !first {
 					dst = append(dst, ',')
 				}
-				if first = false; step == 2 {
-					dst = append(vs[k-1](i, dst), ':')
-				}
+				first = false
 				dst = vs[k](i, dst)
 			}
-			return append(dst, end), true
+			return append(dst, ']'), true
 		}), nil
 	}, nil
+}
+
+// jsonMaker checks the arguments of JSON_OBJECT and JSON_ARRAY.
+func (b *binding) jsonMaker(step int) (onNull string, ps []printer, err error) {
+	onNull, ok := b.str(0)
+	if !ok || (len(b.args)-1)%step != 0 {
+		return "", nil, fault.Newf(fault.Config, "%s with %d arguments", b.call.Func, len(b.args))
+	}
+	ps, err = b.jsonParts()
+	return onNull, ps, err
 }

@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -12,6 +11,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/engine/batch"
 	"github.com/freshet-dw/freshet/pkg/engine/kernel"
 	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/sql/jsonpath"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
 
@@ -283,31 +283,4 @@ func appendTimestamp(us int64, dst []byte, precision int) []byte {
 
 // appendFloat prints as Java's Double.toString and Float.toString: at least one digit after the point, scientific notation
 // below 1e-3 and from 1e7 on.
-func appendFloat(dst []byte, f float64, bits int) []byte {
-	switch {
-	case f != f:
-		return append(dst, "NaN"...)
-	case math.IsInf(f, 1):
-		return append(dst, "Infinity"...)
-	case math.IsInf(f, -1):
-		return append(dst, "-Infinity"...)
-	}
-	abs := math.Abs(f)
-	if abs == 0 || abs >= 1e-3 && abs < 1e7 {
-		from := len(dst)
-		dst = strconv.AppendFloat(dst, f, 'f', -1, bits)
-		if !strings.Contains(string(dst[from:]), ".") {
-			dst = append(dst, ".0"...)
-		}
-		return dst
-	}
-	var buf [32]byte
-	s := string(strconv.AppendFloat(buf[:0], f, 'e', -1, bits))
-	mant, exp, _ := strings.Cut(s, "e")
-	dst = append(dst, mant...)
-	if !strings.Contains(mant, ".") {
-		dst = append(dst, ".0"...)
-	}
-	k, _ := strconv.Atoi(exp)
-	return strconv.AppendInt(append(dst, 'E'), int64(k), 10)
-}
+func appendFloat(dst []byte, f float64, bits int) []byte { return jsonpath.AppendDouble(dst, f, bits) }

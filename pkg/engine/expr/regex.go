@@ -146,32 +146,26 @@ func regexpExtractAll(b *binding) (impl, error) {
 	t := b.out()
 	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
 		var failed error
-		s, p, group, valid := strs(a[0]), strs(a[1]), groupOf(a, n, 1), kernel.Valid(n, a...)
-		off, pos, data := make([]int32, n+1), []int32{0}, []byte(nil)
-		var absent []int // elements that are null
+		s, p, group := strs(a[0]), strs(a[1]), groupOf(a, n, 1)
+		l := newTexts(n, kernel.Valid(n, a...))
 		for i := 0; i < n; i++ {
-			if kernel.IsValid(valid, i) {
-				re, g, v := r.get(p.At(i), &failed), group.At(i), s.At(i)
+			if kernel.IsValid(l.valid, i) {
+				re, g, v := r.get(p.At(i), &failed), group.At(i), s.Bytes(i)
 				if re == nil || g < 0 || g > int64(re.Groups()) {
-					valid = clearBit(valid, i, n)
+					l.null(i)
 				} else {
-					re.Each(v, func(loc []int) {
-						if loc[2*g] >= 0 {
-							data = append(data, v[loc[2*g]:loc[2*g+1]]...)
+					re.Each(s.At(i), func(loc []int) {
+						if loc[2*g] < 0 {
+							l.add(nil, true)
 						} else {
-							absent = append(absent, len(pos)-1)
+							l.add(v[loc[2*g]:loc[2*g+1]], false)
 						}
-						pos = append(pos, int32(len(data)))
 					})
 				}
 			}
-			off[i+1] = int32(len(pos) - 1)
+			l.done(i)
 		}
-		var nulls []byte
-		for _, k := range absent {
-			nulls = clearBit(nulls, k, len(pos)-1)
-		}
-		return kernel.FromList(t, n, off, kernel.FromStrings(arrow.BinaryTypes.String, len(pos)-1, pos, data, nulls), valid), failed
+		return l.list(t), failed
 	}, nil
 }
 

@@ -312,7 +312,7 @@ func charClass(in func(rune) bool, number func(t types.Type) bool) builder {
 					return false, true
 				}
 				if in == nil {
-					_, ok := parseFloat(s.At(i))
+					_, ok := parseFloat(strings.TrimFunc(s.At(i), func(r rune) bool { return r <= ' ' }))
 					return ok, true
 				}
 				return strings.IndexFunc(s.At(i), func(r rune) bool { return !in(r) }) < 0, true

@@ -341,8 +341,18 @@ func splitIndex(b *binding) (impl, error) {
 					return dst, false
 				}
 				by = string(utf8.AppendRune(buf[:0], rune(c)))
-			} else if by = sep.At(i); by == "" {
-				by = " "
+			} else if by = sep.At(i); by == "" { // at every white space
+				for ; k > 0; k-- {
+					at := strings.IndexFunc(v, isWhitespace)
+					if at < 0 {
+						return dst, false
+					}
+					v = v[at+byteAt(v[at:], 1):]
+				}
+				if at := strings.IndexFunc(v, isWhitespace); at >= 0 {
+					v = v[:at]
+				}
+				return append(dst, v...), true
 			}
 			for ; ; k-- {
 				at := strings.Index(v, by)
@@ -359,6 +369,17 @@ func splitIndex(b *binding) (impl, error) {
 			}
 		}), nil
 	}, nil
+}
+
+// isWhitespace is Java's Character.isWhitespace.
+func isWhitespace(r rune) bool {
+	switch r {
+	case 0xa0, 0x2007, 0x202f, 0x85:
+		return false
+	case 0x1c, 0x1d, 0x1e, 0x1f:
+		return true
+	}
+	return unicode.IsSpace(r)
 }
 
 func repeat(b *binding) (impl, error) {

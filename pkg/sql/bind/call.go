@@ -2,6 +2,7 @@ package bind
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/freshet-dw/freshet/pkg/sql/ast"
 	"github.com/freshet-dw/freshet/pkg/sql/function"
@@ -102,8 +103,31 @@ func (b *Binder) jsonCall(s *scope, x *ast.FuncCall, name string, args []plan.Ex
 			b.fail(j.Returning.Pos(), err)
 			return poison()
 		}
+		if name == "JSON_QUERY" {
+			return b.jsonReturning(j, e, t)
+		}
 		// The function gives the text that the path reaches; RETURNING reads it.
 		return &plan.Call{Func: "TRY_CAST", Args: []plan.Expr{e}, T: t.AsNullable()}
 	}
 	return b.put(x.Name.Pos(), e, err)
+}
+
+// jsonReturning is JSON_QUERY with RETURNING text or an array of texts.
+func (b *Binder) jsonReturning(j *ast.JSONClauses, e plan.Expr, t types.Type) plan.Expr {
+	switch {
+	case t.IsString():
+		return function.Cast(e, t.AsNullable())
+	case t.Kind != types.Array || !t.Elem.IsString():
+		b.remedy(j.Returning.Pos(), "return STRING or ARRAY<STRING>", "JSON_QUERY cannot return %s", t)
+		return poison()
+	}
+	for _, how := range []*ast.JSONBehavior{j.OnEmpty, j.OnError} {
+		if how != nil && strings.ReplaceAll(how.Kind, "_", " ") == "EMPTY OBJECT" {
+			b.errorf(how.Pos(), "an EMPTY OBJECT is no %s", t)
+			return poison()
+		}
+	}
+	call := *e.(*plan.Call)
+	call.T = t.AsNullable()
+	return &call
 }

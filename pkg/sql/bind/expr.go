@@ -59,6 +59,9 @@ func (b *Binder) expr(s *scope, x ast.Expr) plan.Expr {
 	case *ast.Unary:
 		return b.unary(s, x)
 	case *ast.Binary:
+		if x.Op == "OVERLAPS" {
+			return b.overlaps(s, x)
+		}
 		e, err := function.Binary(x.Op, b.expr(s, x.X), b.expr(s, x.Y))
 		return b.put(x.OpPos, e, err)
 	case *ast.Is:
@@ -96,6 +99,40 @@ func (b *Binder) expr(s *scope, x ast.Expr) plan.Expr {
 	}
 	b.errorf(x.Pos(), "%s is not supported", ast.String(x))
 	return poison()
+}
+
+// overlaps is (start, end) OVERLAPS (start, end), where an end may be an interval after its start. The ends may stand in any order and belong to
+// the periods.
+func (b *Binder) overlaps(s *scope, x *ast.Binary) plan.Expr {
+	period := func(e ast.Expr) (first, last plan.Expr, ok bool) {
+		r, isRow := e.(*ast.Row)
+		if !isRow || len(r.Fields) != 2 {
+			b.remedy(e.Pos(), "write (start, end) or (start, interval)", "OVERLAPS wants periods")
+			return nil, nil, false
+		}
+		start, end := b.expr(s, r.Fields[0].X), b.expr(s, r.Fields[1].X)
+		if end.Type().IsInterval() {
+			sum, err := function.Binary("+", start, end)
+			end = b.put(r.Fields[1].X.Pos(), sum, err)
+		}
+		ordered, err := function.Binary("<=", start, end)
+		ordered = b.put(e.Pos(), ordered, err)
+		first, err = function.Case([]plan.Expr{ordered}, []plan.Expr{start}, end)
+		first = b.put(e.Pos(), first, err)
+		last, err = function.Case([]plan.Expr{ordered}, []plan.Expr{end}, start)
+		return first, b.put(e.Pos(), last, err), true
+	}
+	f1, l1, ok1 := period(x.X)
+	f2, l2, ok2 := period(x.Y)
+	if !ok1 || !ok2 {
+		return poison()
+	}
+	a, err := function.Binary(">=", l1, f2)
+	a = b.put(x.OpPos, a, err)
+	c, err := function.Binary(">=", l2, f1)
+	c = b.put(x.OpPos, c, err)
+	both, err := function.Binary("AND", a, c)
+	return b.put(x.OpPos, both, err)
 }
 
 func (b *Binder) unary(s *scope, x *ast.Unary) plan.Expr {

@@ -19,6 +19,9 @@ func callSpecial(name string, args []plan.Expr) (e plan.Expr, done bool, err err
 			return fail("IF(condition, then, else)")
 		}
 		e, err = Case([]plan.Expr{args[0]}, []plan.Expr{args[1]}, args[2])
+		if c, ok := e.(*plan.Call); ok && args[0].Type().Nullable() {
+			c.T = c.T.AsNullable()
+		}
 		return e, true, err
 	case "IFNULL", "COALESCE":
 		if len(args) == 0 || name == "IFNULL" && len(args) != 2 {

@@ -23,6 +23,8 @@ var timeDocs = []Doc{
 	{Name: "HOUR", Call: "HOUR(time)", Text: "0 to 23.", Example: "HOUR(TIMESTAMP '2024-02-29 10:20:30')", Result: "10"},
 	{Name: "MINUTE", Call: "MINUTE(time)", Text: "0 to 59.", Example: "MINUTE(TIMESTAMP '2024-02-29 10:20:30')", Result: "20"},
 	{Name: "SECOND", Call: "SECOND(time)", Text: "0 to 59.", Example: "SECOND(TIMESTAMP '2024-02-29 10:20:30')", Result: "30"},
+	{Name: "OVERLAPS", Call: "(start, end) OVERLAPS (start, end)", Text: "Whether two periods have a moment in common, their ends included; an end may be an interval.",
+		Example: "(DATE '2024-01-01', INTERVAL '5' DAY) OVERLAPS (DATE '2024-01-06', DATE '2024-01-09')", Result: "true"},
 	{Name: "TIMESTAMPADD", Call: "TIMESTAMPADD(unit, n, time)", Text: "The time n units later.", Example: "TIMESTAMPADD(MONTH, 1, DATE '2024-01-31')", Result: "2024-02-29"},
 	{Name: "TIMESTAMPDIFF", Call: "TIMESTAMPDIFF(unit, from, to)", Text: "The whole units from one time to the other, INT.", Example: "TIMESTAMPDIFF(DAY, DATE '2024-02-01', DATE '2024-03-01')", Result: "29"},
 	{Name: "DATE_FORMAT", Call: "DATE_FORMAT(time, format)", Text: "Text by a format of Java's DateTimeFormatter.", Example: "DATE_FORMAT(TIMESTAMP '2024-02-29 10:20:30', 'yyyyMMdd HH')", Result: "20240229 10"},

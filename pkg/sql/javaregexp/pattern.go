@@ -59,7 +59,7 @@ func Compile(p string) (*Pattern, error) {
 			return nil, err
 		}
 	}
-	out.plain, out.isPlain = out.match.LiteralPrefix()
+	out.plain, out.isPlain = literal(out.match.String())
 	out.empty = out.match.MatchString("") && free(out.match.String())
 	return out, nil
 }
@@ -76,6 +76,19 @@ func build(s string) (*regexp.Regexp, error) {
 		// A group or a repetition too large is Java's to take; anything else passed the translation by mistake.
 	}
 	return nil, e
+}
+
+// literal gives the text of a pattern that is nothing else.
+func literal(s string) (string, bool) {
+	re, err := syntax.Parse(s, syntax.Perl)
+	switch {
+	case err != nil:
+	case re.Op == syntax.OpEmptyMatch:
+		return "", true
+	case re.Op == syntax.OpLiteral && re.Flags&syntax.FoldCase == 0:
+		return string(re.Rune), true
+	}
+	return "", false
 }
 
 // free tells whether a pattern looks at nothing but the text that it matches.

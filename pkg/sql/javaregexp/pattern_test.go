@@ -69,6 +69,9 @@ func TestFind(t *testing.T) {
 		{`\//`, "a//b", "//"},
 		{`\uD83D\uDE00`, "x😀", "😀"},
 		{`^*a`, "a", "a"},
+		{`\Aab\z`, "abc", ""},
+		{`^ab`, "cab", ""},
+		{`ab$`, "abc", ""},
 	} {
 		p, err := Compile(c[0])
 		if err != nil {
@@ -87,7 +90,7 @@ func TestFind(t *testing.T) {
 			}
 			got = append(got, s)
 		})
-		if g := strings.Join(got, "|"); g != c[2] || (len(got) > 0) != p.Match(c[1]) {
+		if g := strings.Join(got, "|"); g != c[2] || (len(got) > 0) != p.Match(c[1]) || (p.Find(c[1]) != nil) != p.Match(c[1]) {
 			t.Errorf("%s in %q: %q, want %q; match %v", c[0], c[1], g, c[2], p.Match(c[1]))
 		}
 	}

@@ -23,7 +23,7 @@ var order = [][]string{
 	{"obs", "config", "blob"},
 	{"service", "contract"},
 	{"kafka", "clickhouse", "redis", "hbase", "mysql"},
-	{"sql/types", "sql/javaregexp"}, {"sql/catalog"}, {"sql/ast", "sql/plan"}, {"sql/parse", "sql/function"}, {"sql/bind"}, {"sql/optimize"}, {"sql"},
+	{"sql/types", "sql/javaregexp"}, {"sql/catalog", "sql/jsonpath"}, {"sql/ast", "sql/plan"}, {"sql/parse", "sql/function"}, {"sql/bind"}, {"sql/optimize"}, {"sql"},
 	{"engine/kernel"}, {"engine/batch"}, {"format"},
 	{"engine/state", "engine/expr", "engine/endpoint"}, {"engine/operator"}, {"engine/exec"},
 	{"connector"}, {"job"}, {"warehouse"}, {"layer"}, {"testkit"},
