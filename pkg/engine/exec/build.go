@@ -117,6 +117,8 @@ func newOperator(node plan.Node, opts operator.Options) (operator.Operator, erro
 		return operator.NewCorrelate(n, in, opts)
 	case *plan.TemporalJoin:
 		return operator.NewTemporalJoin(n, schemaTypes(n.Left.Props().Out), schemaTypes(n.Right.Props().Out), opts)
+	case *plan.Match:
+		return operator.NewMatch(n, in, opts)
 	case *plan.Rank:
 		return operator.NewRank(n, in, opts)
 	case *plan.Deduplicate:

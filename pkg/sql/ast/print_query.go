@@ -358,6 +358,7 @@ func (p *printer) match(m *MatchRecognize) {
 	clause(p, "ORDER BY", m.OrderBy)
 	clause(p, "MEASURES", m.Measures)
 	p.w(map[bool]string{true: " ALL ROWS PER MATCH", false: " ONE ROW PER MATCH"}[m.AllRows])
+	p.opt(m.Rows != "", " "+m.Rows)
 	if a := m.After; a != nil {
 		p.w(" AFTER MATCH SKIP ")
 		p.opt(a.Kind != "PAST LAST ROW", "TO ")
@@ -367,10 +368,7 @@ func (p *printer) match(m *MatchRecognize) {
 		}
 	}
 	p.w(" PATTERN (")
-	p.opt(m.StartAnchor, "^ ")
-	p.w(m.Pattern)
-	p.opt(m.EndAnchor, " $")
-	p.w(")")
+	p.w(m.Pattern, ")")
 	if m.Within != nil {
 		p.w(" WITHIN ", m.Within)
 	}
@@ -386,7 +384,7 @@ func (p *printer) pattern(x Pattern) {
 		_, seq := x.(*PatternSeq)
 		_, or := x.(*PatternAlt)
 		_, rep := x.(*PatternRepeat)
-		if or || seq && !alt || rep && !alt {
+		if s, ok := x.(*PatternSeq); or || seq && !alt && ok && len(s.Items) > 0 || rep && !alt {
 			p.w("(", x, ")")
 		} else {
 			p.w(x)
@@ -395,7 +393,10 @@ func (p *printer) pattern(x Pattern) {
 	switch x := x.(type) {
 	case *PatternSymbol:
 		p.w(x.Name)
+	case *PatternAnchor:
+		p.w(map[bool]string{false: "^", true: "$"}[x.End])
 	case *PatternSeq:
+		p.opt(len(x.Items) == 0, "()")
 		for i, it := range x.Items {
 			p.opt(i > 0, " ")
 			if _, rep := it.(*PatternRepeat); rep {

@@ -195,11 +195,10 @@ type MatchRecognize struct {
 	PartitionBy []Expr
 	OrderBy     []*OrderItem
 	Measures    []*Measure
-	AllRows     bool // ALL ROWS PER MATCH; otherwise ONE ROW PER MATCH
+	AllRows     bool   // ALL ROWS PER MATCH; otherwise ONE ROW PER MATCH
+	Rows        string // after ALL ROWS PER MATCH: SHOW EMPTY MATCHES, OMIT EMPTY MATCHES, WITH UNMATCHED ROWS or nothing
 	After       *AfterMatch
 	Pattern     Pattern
-	StartAnchor bool // ^
-	EndAnchor   bool // $
 	Within      Expr
 	Subsets     []*Subset
 	Defines     []*Define
@@ -234,7 +233,8 @@ type Define struct {
 	Cond Expr
 }
 
-// Pattern is a row pattern: *PatternSymbol, *PatternSeq, *PatternAlt, *PatternRepeat, *PatternPermute or *PatternExclude.
+// Pattern is a row pattern: *PatternSymbol, *PatternSeq, *PatternAlt, *PatternRepeat, *PatternPermute, *PatternExclude or *PatternAnchor.
+// A *PatternSeq without items is the empty pattern.
 type Pattern interface {
 	Node
 	pattern()
@@ -278,6 +278,13 @@ type PatternExclude struct {
 	X Pattern
 }
 
+// PatternAnchor is ^, the partition's start, or $, its end.
+type PatternAnchor struct {
+	Loc
+	End bool
+}
+
+func (*PatternAnchor) pattern()  {}
 func (*PatternSymbol) pattern()  {}
 func (*PatternSeq) pattern()     {}
 func (*PatternAlt) pattern()     {}

@@ -29,6 +29,11 @@ func (b *Binder) exprs(s *scope, xs []ast.Expr) []plan.Expr {
 
 // expr binds x in s. After a fault it gives poison, so that the rest is still checked.
 func (b *Binder) expr(s *scope, x ast.Expr) plan.Expr {
+	if s.match != nil {
+		if e, ok := b.matchExpr(s, x); ok {
+			return e
+		}
+	}
 	switch x := x.(type) {
 	case *ast.Name:
 		return b.name(s, x)

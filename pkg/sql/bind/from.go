@@ -30,6 +30,8 @@ func (b *Binder) from(t ast.TableRef, with *ctes) *rel {
 		return b.windowTVF(t, with)
 	case *ast.Unnest:
 		return b.unnest(nothing(t.Pos()), t)
+	case *ast.MatchRecognize:
+		return b.match(t, with)
 	case *ast.Join:
 		return b.join(t, with)
 	}

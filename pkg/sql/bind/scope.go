@@ -42,6 +42,7 @@ type scope struct {
 	subs   *subqueries  // where a subquery may stand as a value
 	corr   *correlation // in a subquery: the outer query
 	with   *ctes        // WITH names for subqueries
+	match  *matchScope  // DEFINE and MEASURES of MATCH_RECOGNIZE
 }
 
 func (s *scope) ref(i int) *plan.ColRef {

@@ -111,9 +111,29 @@ func (r *run) checkNode(n plan.Node) {
 		r.checkOver(n)
 	case *plan.Sort:
 		r.checkSort(n)
+	case *plan.Match:
+		r.checkMatch(n)
 	case *plan.Sink:
 		r.checkSink(n)
 	}
+}
+
+// checkMatch refuses input that changes: a pattern is found in rows that stay.
+func (r *run) checkMatch(n *plan.Match) {
+	if n.Input.Props().Mode == catalog.AppendOnly {
+		if n.TimeCol >= 0 {
+			r.checkTime(n, n.Input, plan.WindowSpec{TimeCol: n.TimeCol})
+		}
+		return
+	}
+	where := ""
+	if cause := updater(n.Input); cause != nil {
+		where = ": " + phrase(cause) + " makes them"
+		if p := cause.Props().Pos; p.Line > 0 {
+			where = fmt.Sprintf(": %s in line %d makes them", phrase(cause), p.Line)
+		}
+	}
+	r.fail(n, "look for the pattern in the rows before they are aggregated, or aggregate in windows", "MATCH_RECOGNIZE takes inserts only, its input gives updates%s", where)
 }
 
 func (r *run) checkTime(n, in plan.Node, w plan.WindowSpec) {

@@ -78,6 +78,8 @@ func exchange(r *run) {
 			need(0, n.Keys)
 		case *plan.WindowAgg:
 			need(0, n.Keys)
+		case *plan.Match:
+			need(0, n.PartitionBy)
 		case *plan.Rank:
 			need(0, n.PartitionBy)
 		case *plan.Sort:
@@ -139,6 +141,8 @@ func spreadOf(n plan.Node, of map[plan.Node]spread) spread {
 		return of[n.Input].mapped(at(n.Keys))
 	case *plan.WindowAgg:
 		return of[n.Input].mapped(at(n.Keys))
+	case *plan.Match:
+		return of[n.Input].mapped(at(n.Pass))
 	case *plan.Join:
 		return joinSpread(n.Kind, n.Left, n.LeftKeys, n.RightKeys)
 	case *plan.IntervalJoin:

@@ -20,6 +20,15 @@ func fold(r *run) {
 			if isBool(n.Filter, true) {
 				n.Filter = nil
 			}
+		case *plan.Match:
+			for i, e := range n.Defines {
+				if e != nil {
+					n.Defines[i] = Fold(e)
+				}
+				if isBool(n.Defines[i], true) {
+					n.Defines[i] = nil
+				}
+			}
 		case *plan.Join:
 			if n.Cond = Fold(n.Cond); isBool(n.Cond, true) {
 				n.Cond = nil

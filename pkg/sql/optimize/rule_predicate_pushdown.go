@@ -84,6 +84,12 @@ func (r *run) push(c *plan.Calc) bool {
 			return len(plan.Columns(e)) > 0 && within(e, func(i int) bool { return i < len(n.Keys) })
 		})
 		down = through(down, n.Keys, n.Input)
+	case *plan.Match:
+		parts := len(n.PartitionBy)
+		split(func(e plan.Expr) bool {
+			return len(plan.Columns(e)) > 0 && within(e, func(i int) bool { return i < parts })
+		})
+		down = through(down, n.Pass, n.Input)
 	case *plan.Over:
 		split(among(n.PartitionBy))
 	case *plan.OverAgg:

@@ -112,6 +112,16 @@ func (p *pruner) require(n plan.Node) {
 				p.mark(n, c)
 			}
 		}
+	case *plan.Match:
+		var measures []plan.Expr
+		for _, c := range own {
+			if c < len(n.Pass) {
+				first(n.Pass[c])
+			} else {
+				measures = append(measures, n.Measures[c-len(n.Pass)])
+			}
+		}
+		first(n.Reads(measures)...)
 	case *plan.Rank:
 		first(below(len(n.Input.Props().Out))...)
 		first(n.PartitionBy...)
@@ -268,6 +278,10 @@ func (p *pruner) prune(n plan.Node) {
 		to = p.extended(n.Input, len(old))
 		n.PartitionBy, n.Order = moveAll(n.PartitionBy, to), moveSort(n.Order, to)
 		n.P.Out = pickTo(old, to)
+	case *plan.Match:
+		pruneMatch(n, keep, p.to[n.Input])
+		n.P.Out = pick(old, keep)
+		to = inverse(keep, len(old))
 	case *plan.Over:
 		to = p.extended(n.Input, len(old))
 		n.PartitionBy, n.Order = moveAll(n.PartitionBy, to), moveSort(n.Order, to)

@@ -30,6 +30,8 @@ func waits(n plan.Node) bool {
 	switch n := n.(type) {
 	case *plan.WindowAgg:
 		return !n.Win.ProcTime
+	case *plan.Match:
+		return n.TimeCol >= 0 && !n.ProcTime
 	case *plan.WindowAssign, *plan.IntervalJoin, *plan.TemporalJoin:
 		return true
 	case *plan.Deduplicate:

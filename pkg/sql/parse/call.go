@@ -130,6 +130,8 @@ func (p *parser) arg() *ast.Arg {
 	case p.is("SELECT"), p.is("WITH"), p.is("VALUES"):
 		q := p.query()
 		a.Value = &ast.Subquery{Query: q, Loc: q.Loc}
+	case p.starAhead() > 0: // COUNT(a.*) of a pattern variable
+		a.Value = p.selectItem().X
 	default:
 		a.Value = p.expr()
 	}

@@ -1,6 +1,10 @@
 package parse
 
-import "github.com/freshet-dw/freshet/pkg/sql/ast"
+import (
+	"strings"
+
+	"github.com/freshet-dw/freshet/pkg/sql/ast"
+)
 
 func (p *parser) matchRecognize(input ast.TableRef) ast.TableRef {
 	p.next()
@@ -24,15 +28,19 @@ func (p *parser) matchRecognize(input ast.TableRef) ast.TableRef {
 	case p.acceptSeq("ONE", "ROW", "PER", "MATCH"):
 	case p.acceptSeq("ALL", "ROWS", "PER", "MATCH"):
 		m.AllRows = true
+		for _, words := range [][]string{{"SHOW", "EMPTY", "MATCHES"}, {"OMIT", "EMPTY", "MATCHES"}, {"WITH", "UNMATCHED", "ROWS"}} {
+			if p.acceptSeq(words...) {
+				m.Rows = strings.Join(words, " ")
+				break
+			}
+		}
 	}
 	if p.is("AFTER") {
 		m.After = p.afterMatch()
 	}
 	p.expect("PATTERN")
 	p.expectOp("(")
-	m.StartAnchor = p.acceptOp("^")
 	m.Pattern = p.pattern()
-	m.EndAnchor = p.acceptOp("$")
 	if !p.isOp(")") {
 		p.fail("a pattern variable, a quantifier or )")
 	}
@@ -113,8 +121,11 @@ func (p *parser) pattern() ast.Pattern {
 
 func (p *parser) patternSeq() ast.Pattern {
 	start := p.start()
+	if p.isOp(")") { // the empty pattern
+		return &ast.PatternSeq{Loc: p.since(start)}
+	}
 	items := []ast.Pattern{p.patternFactor()}
-	for isIdent(p.tok()) || p.isOp("(") || p.isOp("{-") || p.is("PERMUTE") {
+	for isIdent(p.tok()) || p.isOp("(") || p.isOp("{-") || p.isOp("^") || p.isOp("$") || p.is("PERMUTE") {
 		items = append(items, p.patternFactor())
 	}
 	if len(items) == 1 {
@@ -133,6 +144,9 @@ func (p *parser) patternFactor() ast.Pattern {
 	case p.acceptOp("("):
 		x = p.pattern()
 		p.expectOp(")")
+	case p.isOp("^"), p.isOp("$"):
+		end := p.next().val == "$"
+		x = &ast.PatternAnchor{End: end, Loc: p.since(start)}
 	case p.acceptOp("{-"):
 		x = p.pattern()
 		p.expectOp("-}")

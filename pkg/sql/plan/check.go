@@ -182,6 +182,8 @@ func check(n Node) error {
 		if n.TimeCol >= 0 {
 			c.cols(in, n.TimeCol)
 		}
+	case *Match:
+		checkMatch(c, n, in)
 	case *Sink:
 		c.cols(in, n.Keys...)
 		if len(in) != len(n.Columns) {

@@ -84,6 +84,8 @@ func Derive(n Node, strict bool) {
 		deriveSort(n)
 	case *OverAgg:
 		deriveOverAgg(n, name)
+	case *Match:
+		deriveMatch(n, name)
 	case *Over:
 		in := n.Input.Props()
 		p.Mode = catalog.AllChanges
