@@ -54,8 +54,10 @@ func caster(c *compiler, from, to types.Type, try bool) (f impl, fails bool, err
 	case from.IsString():
 		f, err := fromText(c, to, try)
 		return f, to.Kind != types.Decimal || !try, err
-	case from.EqualIgnoreNull(to) || to.IsBinary() && from.IsBinary():
+	case from.EqualIgnoreNull(to) || to.IsBinary() && from.IsBinary() && to.Precision == types.MaxLength:
 		return same, false, nil
+	case to.IsBinary() && from.IsBinary():
+		return toBinary(t, to.Precision, true), false, nil
 	case to.IsInteger() && (from.IsInteger() || from.IsInterval()) || to.IsInterval() && from.IsInteger():
 		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
 			x := ints(a[0], n)
@@ -330,16 +332,7 @@ func fromText(c *compiler, to types.Type, try bool) (impl, error) {
 			return z.instant(v), ok
 		}), nil
 	case to.IsBinary():
-		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
-			s := strs(a[0])
-			return toStrings(t, n, kernel.Valid(n, a[0]), s.Size(n), func(i int, dst []byte) ([]byte, bool) {
-				v := s.Bytes(i)
-				if to.Precision != types.MaxLength {
-					v = v[:min(len(v), to.Precision)]
-				}
-				return append(dst, v...), true
-			}), nil
-		}, nil
+		return toBinary(t, to.Precision, to.Kind == types.Binary), nil
 	}
 	return nil, fault.Newf(fault.Config, "no CAST from STRING to %s", to.AsNullable())
 }
@@ -399,4 +392,20 @@ func parseFloat(s string) (float64, bool) {
 		}
 	}
 	return f, true
+}
+
+// toBinary cuts bytes to a length and, with pad, fills shorter ones with zeros: as Flink does for BINARY, and for VARBINARY from bytes.
+func toBinary(t arrow.DataType, length int, pad bool) impl {
+	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+		s := strs(a[0])
+		return toStrings(t, n, kernel.Valid(n, a[0]), s.Size(n), func(i int, dst []byte) ([]byte, bool) {
+			v := s.Bytes(i)
+			v = v[:min(len(v), length)]
+			dst = append(dst, v...)
+			for j := len(v); pad && length != types.MaxLength && j < length; j++ {
+				dst = append(dst, 0)
+			}
+			return dst, true
+		}), nil
+	}
 }

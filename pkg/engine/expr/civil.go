@@ -88,14 +88,22 @@ func addMonthsTime(us, months int64) int64 {
 
 // monthsBetween is the number of whole months from b to a, both in units of which perDay make a day.
 func monthsBetween(a, b, perDay int64) int64 {
-	if a < b {
-		return -monthsBetween(b, a, perDay)
+	x, y := floorDiv(a, perDay), floorDiv(b, perDay)
+	n := monthsBetweenDays(x, y)
+	if addMonths(y, n) == x && a-x*perDay < b-y*perDay {
+		n--
 	}
-	ya, ma, _ := civil(floorDiv(a, perDay))
-	yb, mb, _ := civil(floorDiv(b, perDay))
+	return n
+}
+
+func monthsBetweenDays(a, b int64) int64 {
+	if a < b {
+		return -monthsBetweenDays(b, a)
+	}
+	ya, ma, _ := civil(a)
+	yb, mb, _ := civil(b)
 	n := (ya-yb)*12 + int64(ma-mb)
-	day := floorDiv(b, perDay)
-	if addMonths(day, n)*perDay+b-day*perDay > a {
+	for addMonths(b, n) > a {
 		n--
 	}
 	return n

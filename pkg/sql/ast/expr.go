@@ -72,6 +72,13 @@ type IntervalExpr struct {
 	Unit *IntervalUnit
 }
 
+// Difference is (X - Y) Unit: the time between two points, in a unit.
+type Difference struct {
+	Loc
+	X, Y Expr
+	Unit *IntervalUnit
+}
+
 // Symbol is a keyword as a function's argument: the time unit of EXTRACT, FLOOR, CEIL, TIMESTAMPADD and TIMESTAMPDIFF, the
 // side of TRIM, a JSON null rule. Upper case.
 type Symbol struct {
@@ -340,6 +347,7 @@ type Subquery struct {
 }
 
 func (*Name) expr()         {}
+func (*Difference) expr()   {}
 func (*NumberLit) expr()    {}
 func (*StringLit) expr()    {}
 func (*BytesLit) expr()     {}

@@ -232,6 +232,13 @@ func (p *printer) expr(x Expr) {
 		p.operand(x.X, prec)
 		p.w(" ", x.Op, " ")
 		p.operand(x.Y, prec+1)
+	case *Difference:
+		prec := BinaryPrecedence("-")
+		p.w("(")
+		p.operand(x.X, prec)
+		p.w(" - ")
+		p.operand(x.Y, prec+1)
+		p.w(") ", x.Unit)
 	case *Is, *Between, *In, *Like, *Quantified:
 		p.predicate(x)
 	case *Exists:

@@ -69,6 +69,8 @@ func (b *Binder) expr(s *scope, x ast.Expr) plan.Expr {
 		}
 		e, err := function.Binary(x.Op, b.expr(s, x.X), b.expr(s, x.Y))
 		return b.put(x.OpPos, e, err)
+	case *ast.Difference:
+		return b.difference(s, x)
 	case *ast.Is:
 		return b.is(s, x)
 	case *ast.Between:
@@ -406,3 +408,22 @@ func (b *Binder) index(s *scope, x *ast.Index) plan.Expr {
 }
 
 func upper(s string) string { return strings.ToUpper(s) }
+
+// difference binds (x - y) DAY: the interval between two points in time, of the unit's kind.
+func (b *Binder) difference(s *scope, x *ast.Difference) plan.Expr {
+	l, r := b.expr(s, x.X), b.expr(s, x.Y)
+	t, ok := function.Common(l.Type(), r.Type())
+	switch {
+	case t.Kind == types.Null:
+		return poison()
+	case !ok || !t.IsTimestamp() && t.Kind != types.Date && t.Kind != types.Time:
+		b.remedy(x.Pos(), "CAST both to TIMESTAMP or DATE", "no time lies between %s and %s", l.Type(), r.Type())
+		return poison()
+	}
+	kind := types.IntervalDayTime
+	switch x.Unit.From {
+	case "YEAR", "QUARTER", "MONTH":
+		kind = types.IntervalYearMonth
+	}
+	return &plan.Call{Func: "-", Args: []plan.Expr{function.Cast(l, t), function.Cast(r, t)}, T: types.Of(kind).WithNull(l.Type().Nullable() || r.Type().Nullable())}
+}

@@ -25,6 +25,9 @@ func Binary(op string, a, b plan.Expr) (plan.Expr, error) {
 	if _, ok := Comparable(a.Type(), b.Type()); !ok {
 		return nil, badOperands(op, a, b)
 	}
+	if (op == "=" || op == "<>") && a.Type().Kind == types.Row && b.Type().Kind == types.Row && len(a.Type().Fields) > 0 {
+		return rowsEqual(op, a, b)
+	}
 	nullable := a.Type().Nullable() || b.Type().Nullable()
 	if op == "IS DISTINCT FROM" || op == "IS NOT DISTINCT FROM" {
 		nullable = false
@@ -156,4 +159,29 @@ func Negate(a plan.Expr) (plan.Expr, error) {
 // Bool makes a call of a special form that is never NULL: IS NULL, IS TRUE, ….
 func Bool(name string, a plan.Expr) plan.Expr {
 	return &plan.Call{Func: name, Args: []plan.Expr{a}, T: types.Of(types.Boolean).AsNotNull()}
+}
+
+// rowsEqual compares rows field by field, so that a NULL in one makes the comparison unknown unless another field decides it.
+func rowsEqual(op string, a, b plan.Expr) (plan.Expr, error) {
+	field := func(r plan.Expr, i int) plan.Expr {
+		t := r.Type()
+		ft := t.Fields[i].Type
+		return &plan.Call{Func: "FIELD", Args: []plan.Expr{r, &plan.Literal{Value: int64(i), T: types.Of(types.Int).AsNotNull()}}, T: ft.WithNull(ft.Nullable() || t.Nullable())}
+	}
+	var all plan.Expr
+	for i := range a.Type().Fields {
+		eq, err := Binary("=", field(a, i), field(b, i))
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = eq
+		} else if all, err = Binary("AND", all, eq); err != nil {
+			return nil, err
+		}
+	}
+	if op == "<>" {
+		return Not(all)
+	}
+	return all, nil
 }

@@ -87,6 +87,8 @@ func commonSequence(a, b types.Type) types.Type {
 
 func commonNumeric(a, b types.Type) types.Type {
 	switch {
+	case a.IsApprox() && b.IsApprox():
+		return types.Of(a.Kind) // as Calcite, to which both are equally precise: the first one's
 	case a.IsApprox() || b.IsApprox():
 		if a.Kind == types.Float && b.Kind != types.Double && b.Kind != types.Decimal ||
 			b.Kind == types.Float && a.Kind != types.Double && a.Kind != types.Decimal {
@@ -241,7 +243,7 @@ func ExplicitCast(from, to types.Type) bool {
 	case to.Kind == types.Boolean:
 		return from.IsInteger() || from.Kind == types.Decimal || from.IsApprox()
 	case from.IsNumeric():
-		return to.IsNumeric() || to.IsInterval() && from.IsInteger() || to.Kind == types.TimestampLTZ
+		return to.IsNumeric() || to.IsInterval() && from.IsInteger()
 	case from.IsInterval():
 		return to.IsInteger() || to.Kind == from.Kind
 	case temporal(from):
@@ -255,6 +257,9 @@ func ExplicitCast(from, to types.Type) bool {
 // Comparable gives the type that both sides of a comparison are cast to. A string next to a number, date or timestamp
 // is read as one.
 func Comparable(a, b types.Type) (types.Type, bool) {
+	if a.IsApprox() && b.IsApprox() && a.Kind != b.Kind {
+		return types.Of(types.Double), true
+	}
 	if t, ok := Common(a, b); ok {
 		return t, true
 	}

@@ -267,6 +267,10 @@ func (p *parser) paren() ast.Expr {
 	}
 	if p.isOp(")") {
 		p.next()
+		if d, ok := x.(*ast.Binary); ok && d.Op == "-" && p.atIntervalUnit() {
+			u := p.intervalUnit()
+			return &ast.Difference{X: d.X, Y: d.Y, Unit: u, Loc: p.since(start)}
+		}
 		return x
 	}
 	row := &ast.Row{Fields: []*ast.RowField{{Loc: ast.Loc{Start: x.Pos(), End: x.EndPos()}, X: x}}}

@@ -1,6 +1,10 @@
 package parse
 
-import "github.com/freshet-dw/freshet/pkg/sql/ast"
+import (
+	"slices"
+
+	"github.com/freshet-dw/freshet/pkg/sql/ast"
+)
 
 // dataType parses a type with its suffixes ARRAY, MULTISET and [NOT] NULL.
 func (p *parser) dataType() *ast.DataType {
@@ -175,6 +179,12 @@ func (p *parser) timeUnit() string {
 		p.fail("a time unit: " + orList(intervalUnits))
 	}
 	return u
+}
+
+// atIntervalUnit tells whether a reserved word that is a unit follows; QUARTER and WEEK may be aliases.
+func (p *parser) atIntervalUnit() bool {
+	t := p.tok()
+	return t.kind == tWord && ast.Reserved(t.kw) && slices.Contains(intervalUnits, t.kw)
 }
 
 func (p *parser) intervalUnit() *ast.IntervalUnit {
