@@ -7,6 +7,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/blob"
 	"github.com/freshet-dw/freshet/pkg/engine/batch"
 	"github.com/freshet-dw/freshet/pkg/format"
+	"github.com/freshet-dw/freshet/pkg/format/avro"
 	"github.com/freshet-dw/freshet/pkg/format/formats"
 	"github.com/freshet-dw/freshet/pkg/format/parquet"
 )
@@ -26,6 +27,13 @@ func (tb *table) newWriter(w io.Writer) (fileWriter, error) {
 			return nil, err
 		}
 		return parquet.NewWriter(w, tb.fields(tb.columns), opts)
+	}
+	if tb.format == avro.Name {
+		opts, err := avro.ParseFileOptions(tb.opts)
+		if err != nil {
+			return nil, err
+		}
+		return avro.NewFileWriter(w, tb.fields(tb.columns), opts)
 	}
 	enc, err := formats.NewEncoder(tb.format, tb.fields(tb.columns), tb.opts)
 	return &lineWriter{w: w, enc: enc}, err

@@ -1,4 +1,4 @@
-// Package filesystem is the connector filesystem: Parquet, JSON or CSV files in Hive's directory layout, written and read.
+// Package filesystem is the connector filesystem: Parquet, Avro, JSON, CSV and other files in Hive's directory layout, written and read.
 //
 // The files of an epoch are staged, durable and hidden, before the job's commit and published by renaming after it; a restart publishes what was
 // committed and throws away what was not. A partition that is complete gets the file _SUCCESS; when a late row comes, the marker goes away until
@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,9 +20,11 @@ import (
 	"github.com/freshet-dw/freshet/pkg/connector/option"
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/format"
+	"github.com/freshet-dw/freshet/pkg/format/avro"
 	"github.com/freshet-dw/freshet/pkg/format/formats"
 	"github.com/freshet-dw/freshet/pkg/format/parquet"
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
+	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
 
 // Connector writes and reads directories. Relative paths are under Lake.
@@ -41,10 +44,22 @@ const (
 	successPolicy = "success-file"
 )
 
+// lineFormats have a record a line.
+var lineFormats = []string{"json", "csv", "raw", "canal-json", "debezium-json", "maxwell-json", "ogg-json"}
+
+// metadata is what a source says of the file that a row is in.
+var metadata = map[string]types.Type{"file.path": types.String().AsNotNull(), "file.name": types.String().AsNotNull(), "file.size": types.Of(types.BigInt).AsNotNull(),
+	"file.modification-time": types.TimestampLTZOf(3).AsNotNull()}
+
 // Specs are the options; those of the format come besides them, with its name before.
 var Specs = []option.Spec{
 	{Key: "path", Required: true, Help: "Directory; a relative one is in the warehouse's data directory. file:// may stand before it."},
-	{Key: "format", Required: true, Enum: []string{parquet.Name, "json", "csv"}, Help: "Format of the files."},
+	{Key: "format", Required: true, Enum: append([]string{parquet.Name, avro.Name}, lineFormats...), Help: "Format of the files: Parquet, Avro container files, or a record a line. The change formats can be read only."},
+	{Key: "source.monitor-interval", Kind: option.Duration, Help: "How often to look for new files; the source has no end then. Files must not be changed. Default: the files that are there at the start."},
+	{Key: "source.path.regex-pattern", Help: "Read only files whose whole absolute path matches the regular expression."},
+	{Key: "source.report-statistics", Enum: []string{"NONE", "ALL", "none", "all"}, Help: "Taken for compatibility."},
+	{Key: "sink.shuffle-by-partition.enable", Kind: option.Bool, Help: "Taken for compatibility."},
+	{Key: "compaction.parallelism", Kind: option.Int, Help: "Taken for compatibility."},
 	{Key: "partition.default-name", Default: "__HIVE_DEFAULT_PARTITION__", Help: "Directory of rows whose partition column is null."},
 	{Key: "partition.time-extractor.kind", Default: "default", Enum: []string{"default"}, Help: "How a partition's time is found: from its values."},
 	{Key: "partition.time-extractor.timestamp-pattern", Help: "Partition columns that make its time: '$dt $hour:00:00'. Default: their values, one after the other."},
@@ -85,14 +100,18 @@ type table struct {
 	compact   bool
 	fileSize  int64
 	skipBad   bool
+	monitor   time.Duration // 0: bounded
+	include   *regexp.Regexp
 }
 
 // Describe implements connector.Connector.
 func (c *Connector) Describe(t *catalog.Table) (catalog.Caps, error) {
-	if _, err := c.parse(t); err != nil {
+	tb, err := c.parse(t)
+	if err != nil {
 		return catalog.Caps{}, err
 	}
-	return catalog.Caps{Scan: true, Bounded: true, SourceMode: catalog.AppendOnly, Sink: true, SinkMode: catalog.AppendOnly}, nil
+	mode := formats.ChangeMode(tb.format)
+	return catalog.Caps{Scan: true, Bounded: tb.monitor == 0, SourceMode: mode, Sink: mode == catalog.AppendOnly, SinkMode: catalog.AppendOnly, Metadata: metadata}, nil
 }
 
 func (c *Connector) parse(t *catalog.Table) (*table, error) {
@@ -105,7 +124,12 @@ func (c *Connector) parse(t *catalog.Table) (*table, error) {
 	errs := []error{err}
 	tb := &table{t: t, format: name, opts: v.WithPrefix(name + "."), partition: t.PartitionBy, null: v.Get("partition.default-name"), pattern: v.Get("partition.time-extractor.timestamp-pattern"),
 		byTime: v.Get("sink.partition-commit.trigger") == partitionTime, delay: v.Duration("sink.partition-commit.delay"), compact: v.Bool("auto-compaction"),
-		fileSize: v.Size("sink.rolling-policy.file-size"), skipBad: v.Get("bad-records") == "skip"}
+		fileSize: v.Size("sink.rolling-policy.file-size"), skipBad: v.Get("bad-records") == "skip", monitor: v.Duration("source.monitor-interval")}
+	if p := v.Get("source.path.regex-pattern"); p != "" {
+		if tb.include, err = regexp.Compile("^(?:" + p + ")$"); err != nil {
+			errs = append(errs, v.Errorf("source.path.regex-pattern", "option 'source.path.regex-pattern': %w", err))
+		}
+	}
 	if v.Has("compaction.file-size") {
 		tb.fileSize = v.Size("compaction.file-size")
 	}
@@ -126,7 +150,14 @@ func (c *Connector) parse(t *catalog.Table) (*table, error) {
 		if _, err := parquet.ParseOptions(tb.opts); err != nil {
 			errs = append(errs, v.Errorf("format", "%w", err))
 		}
-	case "json", "csv":
+	case avro.Name:
+		if _, err := avro.ParseFileOptions(tb.opts); err != nil {
+			errs = append(errs, v.Errorf("format", "%w", err))
+		}
+	default:
+		if !slices.Contains(lineFormats, name) {
+			break // told already
+		}
 		if err := formats.Validate(name, tb.opts); err != nil {
 			errs = append(errs, v.Errorf("format", "%w", err))
 		}

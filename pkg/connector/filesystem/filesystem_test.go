@@ -71,7 +71,7 @@ func tick(t *testing.T, s endpoint.Sink, e endpoint.Epoch, watermark int64) {
 func sorted(s []string) []string { slices.Sort(s); return s }
 
 func TestPartitionsAreClosedReopenedAndRead(t *testing.T) {
-	for _, format := range []string{"parquet", "json", "csv"} {
+	for _, format := range []string{"parquet", "json", "csv", "avro', 'avro.timestamp_mapping.legacy' = 'false"} {
 		t.Run(format, func(t *testing.T) {
 			r, lake := rig(t)
 			dir := filepath.Join(lake, "lake/orders")
@@ -302,7 +302,7 @@ func TestFaults(t *testing.T) {
 		{`CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'format' = 'json')`, "option 'path' is required"},
 		{`CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = 'x')`, "option 'format' is required"},
 		{`CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = 's3://b/x', 'format' = 'json')`, "only local directories"},
-		{`CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = 'x', 'format' = 'orc')`, "must be one of parquet, json, csv"},
+		{`CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = 'x', 'format' = 'orc')`, "must be one of parquet, avro, json, csv, raw, canal-json"},
 		{`CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = 'x', 'format' = 'parquet', 'parquet.compresion' = 'zstd')`, "compresion"},
 		{`CREATE TABLE t (a INT) WITH ('connector' = 'filesystem', 'path' = 'x', 'format' = 'json', 'sink.partition-commit.policy.kind' = 'success-file')`, "without partitions"},
 		{`CREATE TABLE t (a INT, d STRING) PARTITIONED BY (d) WITH ('connector' = 'filesystem', 'path' = 'x', 'format' = 'json', 'partition.time-extractor.timestamp-pattern' = '$dt')`, "names $dt"},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/freshet-dw/freshet/pkg/blob"
 	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/format/avro"
 	"github.com/freshet-dw/freshet/pkg/format/parquet"
 )
 
@@ -125,7 +126,7 @@ func (m *mergeWriter) next() error {
 	}
 	m.names = append(m.names, name)
 	m.lines = 0
-	if m.p.tb.format == parquet.Name {
+	if m.p.tb.format == parquet.Name || m.p.tb.format == avro.Name {
 		m.w, err = m.p.tb.newWriter(m.obj)
 	}
 	return err
@@ -171,7 +172,15 @@ func (m *mergeWriter) copy(name string) error {
 		}
 		return m.end()
 	}
-	r, err := parquet.NewReader(m.ctx, f, m.p.tb.fields(m.p.tb.columns))
+	var r interface {
+		rowReader
+		io.Closer
+	}
+	if fields := m.p.tb.fields(m.p.tb.columns); m.p.tb.format == avro.Name {
+		r, err = avro.NewFileReader(f, fields, nil)
+	} else {
+		r, err = parquet.NewReader(m.ctx, f, fields)
+	}
 	if err != nil {
 		return err
 	}

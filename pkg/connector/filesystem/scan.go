@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -22,12 +23,16 @@ import (
 	"github.com/freshet-dw/freshet/pkg/engine/endpoint"
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/format"
+	"github.com/freshet-dw/freshet/pkg/format/avro"
+	"github.com/freshet-dw/freshet/pkg/format/csv"
 	"github.com/freshet-dw/freshet/pkg/format/formats"
 	"github.com/freshet-dw/freshet/pkg/format/parquet"
+	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 )
 
-// scan reads the files that are there when it is opened, one after the other. A split is a file, its position the number of rows read.
+// scan reads the files that are there when it is opened, one after the other, and with source.monitor-interval those that come later. A split
+// is a file, its position the number of rows read.
 type scan struct {
 	env   *connector.Env
 	tb    *table
@@ -42,6 +47,10 @@ type scan struct {
 	handle   *os.File
 	values   []*string
 	position int64
+	size     int64     // of the open file
+	modified time.Time // of the open file
+	listed   time.Time
+	seen     map[string]bool
 }
 
 // rowReader gives the next rows of a file, with the columns inFile, or io.EOF.
@@ -55,37 +64,54 @@ func (c *Connector) NewScan(ctx context.Context, env *connector.Env, s *plan.Sou
 	if err != nil {
 		return nil, err
 	}
-	sc := &scan{env: env, tb: tb, cols: s.Columns, skip: map[string]int64{}, root: tb.dir}
+	sc := &scan{env: env, tb: tb, cols: s.Columns, skip: map[string]int64{}, root: tb.dir, seen: map[string]bool{}}
 	for _, col := range s.Columns {
-		if !slices.Contains(tb.partition, col) {
+		if slices.Contains(tb.columns, col) {
 			sc.inFile = append(sc.inFile, col)
 		}
 	}
 	if len(sc.inFile) == 0 { // rows must be counted all the same
 		sc.inFile = tb.columns[:1]
 	}
-	info, err := os.Stat(tb.dir)
+	return sc, sc.list(ctx)
+}
+
+// list finds the files that were not there before.
+func (s *scan) list(ctx context.Context) error {
+	s.listed = time.Now()
+	info, err := os.Stat(s.tb.dir)
 	if err != nil {
-		return nil, fault.WithRemedy(fault.Wrap(fault.Config, err, "open directory %s", tb.dir), "correct option 'path', or write the table first")
+		if s.tb.monitor > 0 && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return fault.WithRemedy(fault.Wrap(fault.Config, err, "open directory %s", s.tb.dir), "correct option 'path', or write the table first")
 	}
+	var names []string
 	if !info.IsDir() {
-		sc.root, sc.files = filepath.Dir(tb.dir), []string{filepath.Base(tb.dir)}
-		return sc, nil
-	}
-	names, err := (&blob.Dir{Root: tb.dir}).List(ctx, "")
-	if err != nil {
-		return nil, err
+		s.root, names = filepath.Dir(s.tb.dir), []string{filepath.Base(s.tb.dir)}
+	} else if names, err = (&blob.Dir{Root: s.tb.dir}).List(ctx, ""); err != nil {
+		return err
 	}
 	for _, n := range names {
-		if hidden(n) {
+		if s.seen[n] || info.IsDir() && hidden(n) || s.tb.include != nil && !s.tb.include.MatchString(s.path(n)) {
 			continue
 		}
-		if _, ok := tb.partitionValues(path.Dir(n)); !ok {
-			return nil, fault.Newf(fault.Config, "file %s in %s is not in a directory of the table's partitions", n, tb.dir)
+		if _, ok := s.tb.partitionValues(path.Dir(n)); !ok && info.IsDir() {
+			return fault.Newf(fault.Config, "file %s in %s is not in a directory of the table's partitions", n, s.tb.dir)
 		}
-		sc.files = append(sc.files, n)
+		s.seen[n] = true
+		s.files = append(s.files, n)
 	}
-	return sc, nil
+	return nil
+}
+
+// path is the file's absolute path.
+func (s *scan) path(name string) string {
+	p := filepath.Join(s.root, filepath.FromSlash(name))
+	if abs, err := filepath.Abs(p); err == nil {
+		p = abs
+	}
+	return p
 }
 
 // Splits implements connector.Scan.
@@ -94,12 +120,25 @@ func (s *scan) Splits() []string { return s.files }
 // Seek implements connector.Scan.
 func (s *scan) Seek(positions map[string]int64) error { s.skip = positions; return nil }
 
-// Poll implements connector.Scan. Files are local: it does not wait.
-func (s *scan) Poll(context.Context) ([]*endpoint.Chunk, error) {
+// Poll implements connector.Scan. Files are local: it waits for new ones only.
+func (s *scan) Poll(ctx context.Context) ([]*endpoint.Chunk, error) {
 	for {
 		if s.open == nil {
 			if s.at == len(s.files) {
-				return nil, io.EOF
+				if s.tb.monitor == 0 {
+					return nil, io.EOF
+				}
+				wait := time.NewTimer(time.Until(s.listed.Add(s.tb.monitor)))
+				select {
+				case <-ctx.Done():
+					wait.Stop()
+					return nil, nil
+				case <-wait.C:
+				}
+				if err := s.list(ctx); err != nil {
+					return nil, err
+				}
+				continue
 			}
 			if err := s.openFile(s.files[s.at]); err != nil {
 				return nil, err
@@ -141,14 +180,21 @@ func (s *scan) openFile(name string) error {
 		}
 		return fault.Wrap(kind, err, "open %s", name)
 	}
-	s.handle, s.position = f, 0
+	info, err := f.Stat()
+	if err != nil {
+		return errors.Join(fault.Wrap(fault.Transient, err, "open %s", name), f.Close())
+	}
+	s.handle, s.position, s.size, s.modified = f, 0, info.Size(), info.ModTime()
 	if len(s.tb.partition) > 0 {
 		s.values, _ = s.tb.partitionValues(path.Dir(name))
 	}
 	fields := s.tb.fields(s.inFile)
-	if s.tb.format == parquet.Name {
+	switch s.tb.format {
+	case parquet.Name:
 		s.open, err = parquet.NewReader(context.Background(), f, fields)
-	} else {
+	case avro.Name:
+		s.open, err = avro.NewFileReader(f, fields, s.tb.fields(s.tb.columns))
+	default:
 		s.open, err = s.lines(f, fields)
 	}
 	if err != nil {
@@ -170,11 +216,15 @@ func (s *scan) closeFile() error {
 	return errors.Join(errs...)
 }
 
-// complete adds the partition's columns.
+// complete adds the columns of the partition and of the file.
 func (s *scan) complete(b *batch.Batch) (*batch.Batch, error) {
-	out := &batch.Batch{N: b.N, Cols: make([]arrow.Array, len(s.cols))}
+	out := &batch.Batch{N: b.N, Kinds: b.Kinds, Cols: make([]arrow.Array, len(s.cols))}
 	k := 0
 	for i, col := range s.cols {
+		if def := s.tb.t.Columns[col]; def.Kind == catalog.Metadata {
+			out.Cols[i] = s.metadata(def.MetadataKey, b.N)
+			continue
+		}
 		p := slices.Index(s.tb.partition, col)
 		if p < 0 {
 			out.Cols[i] = b.Cols[k]
@@ -193,6 +243,28 @@ func (s *scan) complete(b *batch.Batch) (*batch.Batch, error) {
 		out.Cols[i] = one.NewArray()
 	}
 	return out, nil
+}
+
+// metadata is a column that says the same of all rows of the open file.
+func (s *scan) metadata(key string, n int) arrow.Array {
+	one := array.NewBuilder(memory.DefaultAllocator, batch.ArrowType(metadata[key]))
+	one.Reserve(n)
+	p := s.path(s.files[s.at])
+	for range n {
+		switch b := one.(type) {
+		case *array.StringBuilder:
+			if key == "file.name" {
+				b.Append(filepath.Base(p))
+			} else {
+				b.Append(p)
+			}
+		case *array.Int64Builder:
+			b.Append(s.size)
+		case *array.TimestampBuilder:
+			b.Append(arrow.Timestamp(s.modified.UnixMilli() * 1000))
+		}
+	}
+	return one.NewArray()
 }
 
 func chunk(name string, b *batch.Batch, from int64) *endpoint.Chunk {
@@ -232,6 +304,9 @@ func (s *scan) lines(f *os.File, fields []format.Field) (*lineReader, error) {
 	dec, err := formats.NewDecoder(s.tb.format, fields, s.tb.opts, formats.WithSchema(s.tb.fields(s.tb.columns)))
 	l := &lineReader{s: s, in: bufio.NewScanner(f), dec: dec}
 	l.in.Buffer(make([]byte, 0, 64<<10), maxLine)
+	if o, err := csv.ParseOptions(s.tb.opts); s.tb.format == csv.Name && err == nil {
+		l.in.Split(o.Split) // a quoted value may hold line breaks
+	}
 	for _, c := range fields {
 		l.types = append(l.types, batch.ArrowType(c.Type))
 	}

@@ -3,6 +3,7 @@ package filesystem
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 
@@ -46,6 +47,9 @@ func (c *Connector) NewSink(_ context.Context, env *connector.Env, s *plan.Sink,
 			}
 			*cols.to = append(*cols.to, i)
 		}
+	}
+	if _, err := tb.newWriter(io.Discard); err != nil { // what the format cannot hold is told before there are rows
+		return nil, fmt.Errorf("table %s: %w", tb.t.Name, err)
 	}
 	k.pub, err = newPublisher(env, tb)
 	return k, err

@@ -23,11 +23,7 @@ const Name = "avro"
 type Options struct {
 	JSON   bool // Avro's JSON encoding instead of the binary one
 	Legacy bool // TIMESTAMP is timestamp-millis and there is no TIMESTAMP_LTZ
-	Codec  string
 }
-
-// Codecs of container files.
-var Codecs = []string{"snappy", "null", "deflate", "bzip2", "xz", "zstandard"}
 
 // ParseOptions reads the options and checks them.
 func ParseOptions(in format.Options) (Options, error) {

@@ -406,3 +406,58 @@ func (d *Decoder) convert(c *column, t []byte, isString bool) error {
 	}
 	return nil
 }
+
+// Split is a bufio.SplitFunc for lines, which line breaks within quotes do not end. The break is not part of the line.
+func (o Options) Split(data []byte, atEOF bool) (advance int, token []byte, err error) {
+	if atEOF && len(data) == 0 {
+		return 0, nil, nil
+	}
+	start := true // of a value
+	for i := 0; i < len(data); i++ {
+		c := data[i]
+		switch {
+		case i == 0 && o.AllowComments && c == '#':
+			if n := bytes.IndexByte(data, '\n'); n >= 0 {
+				return n + 1, data[:n], nil
+			}
+			i = len(data)
+		case start && o.Quote != 0 && c == o.Quote:
+			end := o.quoteEnd(data, i+1)
+			if end < 0 {
+				i = len(data)
+				continue
+			}
+			i, start = end, false
+		case c == '\n':
+			line := data[:i]
+			if i > 0 && data[i-1] == '\r' {
+				line = data[:i-1]
+			}
+			return i + 1, line, nil
+		case o.Escape != 0 && c == o.Escape:
+			i, start = i+1, false
+		default:
+			start = c == o.Delimiter
+		}
+	}
+	if !atEOF {
+		return 0, nil, nil // more is needed
+	}
+	return len(data), bytes.TrimSuffix(data, []byte("\r")), nil
+}
+
+// quoteEnd is where the quote is that ends the value whose text begins at i, −1 if it is not in data.
+func (o Options) quoteEnd(data []byte, i int) int {
+	for ; i < len(data); i++ {
+		switch {
+		case o.Escape != 0 && o.Escape != o.Quote && data[i] == o.Escape:
+			i++
+		case data[i] != o.Quote:
+		case i+1 < len(data) && data[i+1] == o.Quote:
+			i++
+		default:
+			return i
+		}
+	}
+	return -1
+}
