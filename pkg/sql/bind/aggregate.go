@@ -42,12 +42,12 @@ func (a *aggregation) equal(c, d aggregateCall) bool {
 	return c.filter == nil || plan.Equal(c.filter, d.filter)
 }
 
-func (b *Binder) groupBy(r *rel, q *ast.Select) *aggregation {
+func (b *Binder) groupBy(r *rel, q *ast.Select, with *ctes) *aggregation {
 	a := &aggregation{input: r}
 	if q.GroupBy == nil {
 		return a
 	}
-	s := &scope{rel: r, clause: "GROUP BY"}
+	s := &scope{rel: r, clause: "GROUP BY", subs: &subqueries{}, with: with}
 	if hasSets(q.GroupBy) {
 		before := len(b.errs)
 		trial := &aggregation{input: r}
@@ -83,7 +83,7 @@ func (b *Binder) groupKey(s *scope, a *aggregation, q *ast.Select, x ast.Expr) i
 		a.broken = true
 		return -1
 	}
-	e := b.expr(s, x)
+	e := b.resolve(a.input, s.subs, b.expr(s, x))
 	a.broken = a.broken || len(b.errs) > before
 	if i := slices.IndexFunc(a.keys, func(k plan.Expr) bool { return plan.Equal(k, e) }); i >= 0 {
 		return i
@@ -113,7 +113,7 @@ func (b *Binder) aggCall(s *scope, x *ast.FuncCall) plan.Expr {
 		b.errorf(x.Pos(), "aggregate %s cannot stand in %s", name, s.clause)
 		return poison()
 	}
-	inner := &scope{rel: s.agg.input, clause: "the argument of " + name}
+	inner := &scope{rel: s.agg.input, clause: "the argument of " + name, subs: &subqueries{}, with: s.with}
 	c := aggregateCall{distinct: x.Distinct}
 	if x.Star && name != "COUNT" || !x.Star && name == "COUNT" && len(x.Args) == 0 {
 		b.errorf(x.Pos(), "%s wants an argument", name)
@@ -122,10 +122,15 @@ func (b *Binder) aggCall(s *scope, x *ast.FuncCall) plan.Expr {
 	before := len(b.errs)
 	var args []plan.Expr
 	for _, arg := range x.Args {
-		args = append(args, b.expr(inner, arg.Value))
+		args = append(args, b.resolve(s.agg.input, inner.subs, b.expr(inner, arg.Value)))
 	}
 	if x.Filter != nil {
-		c.filter = b.condition(&scope{rel: s.agg.input, clause: "FILTER"}, x.Filter)
+		filter := &scope{rel: s.agg.input, clause: "FILTER", subs: &subqueries{}, with: s.with}
+		c.filter = b.resolve(s.agg.input, filter.subs, b.condition(filter, x.Filter))
+	}
+	if name == "COUNT" && len(args) > 1 {
+		b.remedy(x.Pos(), "count rows of a subquery: SELECT COUNT(*) FROM (SELECT DISTINCT …)", "COUNT of several columns is not supported")
+		return poison()
 	}
 	if len(b.errs) > before {
 		return poison()

@@ -30,8 +30,9 @@ type Binder struct {
 	scans     map[string]*rel
 	caps      map[*catalog.Table]catalog.Caps
 	sinks     []*plan.Sink
-	shown     *Result      // of the last statement
-	corr      *correlation // of the subquery whose SELECT is bound next
+	shown     *Result        // of the last statement
+	corr      *correlation   // of the subquery whose SELECT is bound next
+	free      []*correlation // of the subqueries around that are bound free, outermost first
 	errs      []error
 	places    map[plan.Expr]ast.Pos // where column references stand, for messages
 }

@@ -25,7 +25,7 @@ func nothing(pos ast.Pos) *rel {
 }
 
 // correlate binds left JOIN UNNEST(…) [WITH ORDINALITY] and left JOIN LATERAL (query over it).
-func (b *Binder) correlate(j *ast.Join, left *rel) *rel {
+func (b *Binder) correlate(j *ast.Join, left *rel, with *ctes) *rel {
 	if j.Kind == ast.RightJoin || j.Kind == ast.FullJoin {
 		b.remedy(j.Right.Pos(), "write CROSS JOIN, INNER JOIN or LEFT JOIN", "what is computed from the left row cannot be the right side of a %s join", joinKinds[j.Kind])
 		return nil
@@ -34,7 +34,10 @@ func (b *Binder) correlate(j *ast.Join, left *rel) *rel {
 	case *ast.Unnest:
 		return b.correlateCond(b.unnest(left, t), j, left)
 	case *ast.Derived:
-		return b.lateral(j, left, t)
+		if overUnnest(t.Query) {
+			return b.lateral(j, left, t)
+		}
+		return b.lateralQuery(j, left, t, with)
 	}
 	return nil
 }
@@ -124,10 +127,20 @@ func own(r *rel, n int) *rel {
 	return out
 }
 
+// overUnnest tells whether q reads UNNEST alone.
+func overUnnest(q *ast.Query) bool {
+	s, ok := q.Body.(*ast.Select)
+	if !ok {
+		return false
+	}
+	_, ok = s.From.(*ast.Unnest)
+	return ok
+}
+
 // lateral binds left JOIN LATERAL (SELECT … FROM UNNEST(…) [WHERE …]), whose query may name left's columns.
 func (b *Binder) lateral(j *ast.Join, left *rel, t *ast.Derived) *rel {
 	refuse := func(p ast.Pos) *rel {
-		b.remedy(p, "write LATERAL (SELECT … FROM UNNEST(…) WHERE …), or join the table itself", "a LATERAL query can be a projection and filter over UNNEST only")
+		b.remedy(p, "write LATERAL (SELECT … FROM UNNEST(…) WHERE …)", "a LATERAL query over UNNEST can be a projection and filter only")
 		return nil
 	}
 	q := t.Query

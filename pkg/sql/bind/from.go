@@ -71,7 +71,7 @@ func (b *Binder) tableName(t *ast.TableName, with *ctes) *rel {
 	name := b.key(t.Name)
 	if c := with.find(t.Name.Dotted()); c != nil {
 		if c.rel == nil {
-			if c.rel = b.query(c.query, c.outer); c.rel == nil {
+			if b.apart(func() { c.rel = b.query(c.query, c.outer) }); c.rel == nil {
 				return nil
 			}
 			c.rel = b.rename(c.rel, c.cols)
@@ -119,7 +119,7 @@ func (b *Binder) view(t *ast.TableName, v *view) *rel {
 		v.busy = true
 		now := b.ns.now
 		b.ns.now = v.at
-		v.rel = b.query(v.def.Query, nil)
+		b.apart(func() { v.rel = b.query(v.def.Query, nil) })
 		b.ns.now = now
 		v.busy = false
 		if v.bad = v.rel == nil; v.bad {

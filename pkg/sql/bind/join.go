@@ -26,7 +26,7 @@ func (b *Binder) join(j *ast.Join, with *ctes) *rel {
 		if left == nil {
 			return nil
 		}
-		return b.correlate(j, left)
+		return b.correlate(j, left, with)
 	}
 	right := b.from(j.Right, with)
 	if left == nil || right == nil {
@@ -73,6 +73,13 @@ func (b *Binder) mergeUsing(r *rel, nleft int, pos ast.Pos) *rel {
 func both(n plan.Node, left, right *rel) *rel {
 	r := &rel{node: n}
 	r.fields = append(append(r.fields, left.fields...), right.fields...)
+	if slices.ContainsFunc(r.fields, func(f field) bool { return f.star != 0 }) {
+		order := left.starOrder()
+		for _, i := range right.starOrder() {
+			order = append(order, len(left.fields)+i)
+		}
+		r.number(order)
+	}
 	return r
 }
 
@@ -93,6 +100,7 @@ func (b *Binder) joinCondition(j *ast.Join, r *rel, nleft int) plan.Expr {
 	}
 	s := &scope{rel: r}
 	var conds []plan.Expr
+	var used []int
 	for _, n := range names {
 		l, rt := -1, -1
 		for i, f := range r.fields {
@@ -111,6 +119,10 @@ func (b *Binder) joinCondition(j *ast.Join, r *rel, nleft int) plan.Expr {
 		eq, err := function.Binary("=", s.ref(l), s.ref(rt))
 		conds = append(conds, b.put(n.Pos(), eq, err))
 		r.fields[rt].hidden = true
+		used = append(used, l)
+	}
+	if len(used) > 0 {
+		r.usingFirst(used)
 	}
 	return plan.And(conds...)
 }
@@ -261,4 +273,9 @@ func (b *Binder) ttl(r *rel, alias string, ms int64) bool {
 		return left || right
 	}
 	return true // the aggregate is yet to come, or there is nothing to keep
+}
+
+// usingFirst puts the columns of USING first among those of *; the others follow as they were.
+func (r *rel) usingFirst(used []int) {
+	r.number(append(slices.Clone(used), slices.DeleteFunc(r.starOrder(), func(i int) bool { return slices.Contains(used, i) })...))
 }

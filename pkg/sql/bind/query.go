@@ -228,7 +228,7 @@ func (b *Binder) values(q *ast.Values) *rel {
 	empty := &scope{rel: &rel{node: &plan.Values{}}, clause: "VALUES"}
 	for _, row := range q.Rows {
 		var es []plan.Expr
-		if r, ok := row.(*ast.Row); ok && !r.Explicit {
+		if r, ok := row.(*ast.Row); ok {
 			for _, f := range r.Fields {
 				es = append(es, b.expr(empty, f.X))
 			}

@@ -14,6 +14,7 @@ import (
 type field struct {
 	qual, name string
 	hidden     bool // reached with its qualifier only: the right side's columns of USING
+	star       int  // place among the columns of *, where USING puts its columns first; 0 for the place in the rel
 }
 
 // rel is a bound relation.
@@ -23,6 +24,23 @@ type rel struct {
 }
 
 func (r *rel) out() plan.Schema { return r.node.Props().Out }
+
+// starOrder gives the places of r's fields in the order of *.
+func (r *rel) starOrder() []int {
+	out := make([]int, len(r.fields))
+	for i := range out {
+		out[i] = i
+	}
+	slices.SortStableFunc(out, func(a, b int) int { return r.fields[a].star - r.fields[b].star })
+	return out
+}
+
+// number gives the fields their places in *.
+func (r *rel) number(order []int) {
+	for place, i := range order {
+		r.fields[i].star = place
+	}
+}
 
 // relOf gives node's columns the qualifier qual.
 func relOf(node plan.Node, qual string) *rel {
@@ -77,6 +95,9 @@ func (b *Binder) name(s *scope, n *ast.Name) plan.Expr {
 	switch {
 	case len(found) == 0:
 		if e, ok := b.outerName(s, n); ok {
+			return e
+		}
+		if e, ok := b.freeName(n); ok {
 			return e
 		}
 		b.unknownColumn(s, n)

@@ -32,7 +32,7 @@ func (b *Binder) selectBody(q *ast.Select, with *ctes) *rel {
 	r = &rel{node: r.node, fields: r.fields}
 	s := &scope{rel: r, clause: "SELECT", over: &overs{named: q.Windows}, subs: &subqueries{}, corr: corr, with: with}
 	if q.GroupBy != nil || q.Having != nil || hasAggregate(q) {
-		s.agg = b.groupBy(r, q)
+		s.agg = b.groupBy(r, q, with)
 	}
 	items := b.items(s, q)
 	var having plan.Expr
@@ -138,15 +138,33 @@ func (b *Binder) star(s *scope, x *ast.Star) []item {
 	if x.Qualifier != nil {
 		qual = x.Qualifier.Last()
 	}
-	for i, f := range s.rel.fields {
+	for _, i := range s.rel.starOrder() {
+		f := s.rel.fields[i]
 		if qual == "" && !f.hidden || qual != "" && f.qual == qual {
 			ref := s.ref(i)
 			b.places[ref] = x.Pos()
 			out = append(out, item{e: ref, name: f.name})
 		}
 	}
+	if len(out) == 0 && qual != "" {
+		return b.rowStar(s, x)
+	}
 	if len(out) == 0 {
 		b.errorf(x.Pos(), "%s has no columns here", ast.String(x))
+	}
+	return out
+}
+
+// rowStar is r.*, the fields of a ROW column.
+func (b *Binder) rowStar(s *scope, x *ast.Star) []item {
+	before := len(b.errs)
+	e := b.name(s, x.Qualifier)
+	if len(b.errs) == before && e.Type().Kind != types.Row {
+		b.errorf(x.Pos(), "%s is %s: only a table or a ROW has columns", ast.String(x), e.Type())
+	}
+	var out []item
+	for _, f := range e.Type().Fields {
+		out = append(out, item{e: b.path(e, []*ast.Ident{{Loc: ast.Loc{}, Name: f.Name}}), name: f.Name})
 	}
 	return out
 }

@@ -25,6 +25,9 @@ type correlation struct {
 	empty []plan.Expr
 	// exists: only whether there are rows matters, the SELECT list does not.
 	exists bool
+	// free: outer columns stand anywhere in the subquery as freeRefs; used are those it names.
+	free bool
+	used []*plan.ColRef
 }
 
 // outerRef is a column of the outer query inside a subquery.
@@ -83,8 +86,46 @@ type subquery struct {
 	t    types.Type
 }
 
-// bindSub binds a subquery of s.
-func (b *Binder) bindSub(s *scope, q *ast.Query, exists bool) (*rel, *correlation) {
+// bindSub binds a subquery of s: with its ties to the outer row as conditions on its result where that works, else free. A value groups by its
+// ties, so they must be equalities.
+func (b *Binder) bindSub(s *scope, q *ast.Query, exists, value bool) (*rel, *correlation) {
+	before := len(b.errs)
+	r, c := b.lift(s, q, exists)
+	plain := len(c.preds) == 0 || liftable(q) && !(value && slices.ContainsFunc(c.preds, func(p plan.Expr) bool {
+		_, _, ok := correlatedEquality(p)
+		return !ok
+	}))
+	if len(b.errs) == before && plain {
+		return r, c
+	}
+	told := slices.Clone(b.errs[before:])
+	b.errs = b.errs[:before]
+	if r, c := b.bindFree(s, q); r != nil {
+		return r, c
+	}
+	b.errs = append(b.errs, told...)
+	return r, c
+}
+
+// liftable tells whether conditions of q's WHERE may be applied to its result instead.
+func liftable(q *ast.Query) bool {
+	for {
+		if q.Limit != nil || q.Offset != nil {
+			return false
+		}
+		switch body := q.Body.(type) {
+		case *ast.Select:
+			return true
+		case *ast.Query:
+			q = body
+		default:
+			return false
+		}
+	}
+}
+
+// lift binds a subquery of s whose outer columns stand in conditions of its WHERE only.
+func (b *Binder) lift(s *scope, q *ast.Query, exists bool) (*rel, *correlation) {
 	c := &correlation{outer: s, exists: exists}
 	outer := b.corr
 	b.corr = c
@@ -107,7 +148,7 @@ func (b *Binder) subValue(s *scope, pos ast.Pos, q *ast.Query, kind string, left
 		return poison()
 	}
 	before := len(b.errs)
-	r, c := b.bindSub(s, q, kind == "exists")
+	r, c := b.bindSub(s, q, kind == "exists", true)
 	if r == nil || len(b.errs) > before {
 		return poison()
 	}
@@ -222,9 +263,14 @@ func (b *Binder) semi(s *scope, x ast.Expr) bool {
 		left[i] = b.resolve(s.rel, s.subs, l)
 	}
 	before := len(b.errs)
-	sub, c := b.bindSub(s, q, left == nil)
+	sub, c := b.bindSub(s, q, left == nil, false)
 	if sub == nil || len(b.errs) > before || left != nil && !b.comparable(x.Pos(), sub, c, left) {
 		return true
+	}
+	if c.free {
+		if sub = b.untie(s.rel.node, sub, c, true, x.Pos()); sub == nil {
+			return true
+		}
 	}
 	if c.empty != nil && left == nil { // an aggregate over no rows is a row
 		if not {
@@ -288,6 +334,11 @@ func (b *Binder) resolve(r *rel, list *subqueries, e plan.Expr) plan.Expr {
 			return nil
 		}
 		s := list.list[p.index]
+		if s.corr.free {
+			if s.rel = b.untie(r.node, s.rel, s.corr, true, s.pos); s.rel == nil {
+				return poison()
+			}
+		}
 		switch s.kind {
 		case "scalar":
 			return b.scalar(r, s)
@@ -343,16 +394,16 @@ func (b *Binder) keyed(r *rel, s *subquery, extra []int, aggs []plan.AggCall) (g
 	g := &plan.GroupAgg{Input: calc(s.rel.node, nil, all, nil, s.pos), Keys: keys, Aggs: aggs}
 	grouped = relOf(plan.New(g, s.pos), "")
 	for i := range nkeys {
-		eq, err := function.Binary("=", outer[i], right(r, grouped, i))
+		eq, err := function.Binary(s.corr.preds[i].(*plan.Call).Func, outer[i], right(r, grouped, i))
 		conds = append(conds, b.put(s.pos, eq, err))
 	}
 	return grouped, conds, true
 }
 
-// correlatedEquality splits inner = outer.
+// correlatedEquality splits inner = outer, or inner IS NOT DISTINCT FROM outer.
 func correlatedEquality(p plan.Expr) (in, out plan.Expr, ok bool) {
 	c, isCall := p.(*plan.Call)
-	if !isCall || c.Func != "=" {
+	if !isCall || c.Func != "=" && c.Func != "IS NOT DISTINCT FROM" {
 		return nil, nil, false
 	}
 	pure := func(e plan.Expr) bool { return hasOuter(e) && len(plan.Columns(e)) == 0 }
@@ -547,6 +598,12 @@ func (s *subquery) rewrite(f func(plan.Expr) plan.Expr) {
 	for i := range s.left {
 		s.left[i] = f(s.left[i])
 	}
+	for i, u := range s.corr.used {
+		if ref, ok := f(u).(*plan.ColRef); ok {
+			*u = *ref // freeRefs go on meaning it
+		}
+		s.corr.used[i] = u
+	}
 	for i, p := range s.corr.preds {
 		s.corr.preds[i] = plan.Rewrite(p, func(x plan.Expr) plan.Expr {
 			if o, ok := x.(*outerRef); ok {
@@ -647,7 +704,7 @@ func (b *Binder) ofNothing(a *aggregation, e plan.Expr) plan.Expr {
 		if !ok || p.owner != a {
 			return nil
 		}
-		if fn := a.calls[p.index].fn; fn == "COUNT" || fn == "SUM0" || fn == "APPROX_COUNT_DISTINCT" {
+		if zeroOfNothing(a.calls[p.index].fn) {
 			return function.Cast(&plan.Literal{Value: int64(0), T: types.Of(types.BigInt).AsNotNull()}, p.t)
 		}
 		return &plan.Literal{T: p.t.AsNullable()}

@@ -1,9 +1,11 @@
 package optimize
 
 import (
+	"math/big"
 	"slices"
 
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
+	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
 
 // joinKeys splits a join's condition into equal keys and the rest. Keys that are expressions become columns of their side.
@@ -18,13 +20,14 @@ func joinKeys(r *run) {
 		le, re := plan.Refs(left), plan.Refs(right)
 		var rest []plan.Expr
 		for _, e := range plan.Conjuncts(j.Cond) {
-			a, b, ok := equality(e, nl)
-			if !ok {
+			pairs := keyPairs(e, nl)
+			if pairs == nil {
 				rest = append(rest, e)
-				continue
 			}
-			j.LeftKeys = append(j.LeftKeys, place(&le, a))
-			j.RightKeys = append(j.RightKeys, place(&re, remap(b, func(i int) int { return i - nl })))
+			for _, p := range pairs {
+				j.LeftKeys = append(j.LeftKeys, place(&le, p[0]))
+				j.RightKeys = append(j.RightKeys, place(&re, remap(p[1], func(i int) int { return i - nl })))
+			}
 		}
 		out := j.P.Out
 		wider := len(le) - nl
@@ -58,10 +61,66 @@ func joinKeys(r *run) {
 	})
 }
 
-// equality gives the two sides of e when it compares an expression of the left with one of the right.
+// keyPairs are the expressions of the left and of the right that are equal where e is true; nil when e is no comparison of the sides.
+func keyPairs(e plan.Expr, nl int) [][2]plan.Expr {
+	c, ok := e.(*plan.Call)
+	if !ok {
+		return nil
+	}
+	if c.Func != "=" && c.Func != "IS NOT DISTINCT FROM" {
+		return nil
+	}
+	a, b, ok := sides(c, nl)
+	if !ok {
+		return nil
+	}
+	if c.Func == "=" || a.Type().NotNull || b.Type().NotNull {
+		return [][2]plan.Expr{{a, b}} // NULL of the other side is equal to nothing
+	}
+	// Keys never equal NULL: whether there is a value, and a stand-in for none, are two keys that do.
+	none, ok := standIn(a.Type())
+	if !ok || !a.Type().EqualIgnoreNull(b.Type()) {
+		return nil
+	}
+	isNull := func(e plan.Expr) plan.Expr {
+		return &plan.Call{Func: "IS NULL", Args: []plan.Expr{e}, T: types.Of(types.Boolean).AsNotNull()}
+	}
+	filled := func(e plan.Expr) plan.Expr {
+		return &plan.Call{Func: "COALESCE", Args: []plan.Expr{e, none}, T: e.Type().AsNotNull()}
+	}
+	return [][2]plan.Expr{{isNull(a), isNull(b)}, {filled(a), filled(b)}}
+}
+
+// standIn is some value of type t.
+func standIn(t types.Type) (plan.Expr, bool) {
+	l := &plan.Literal{T: t.AsNotNull()}
+	switch {
+	case t.IsInteger() || t.IsTimestamp() || t.Kind == types.Date:
+		l.Value = int64(0)
+	case t.IsString():
+		l.Value = ""
+	case t.Kind == types.Boolean:
+		l.Value = false
+	case t.Kind == types.Decimal:
+		l.Value = new(big.Int)
+	default:
+		return nil, false
+	}
+	return l, true
+}
+
+// equality gives the two sides of e when it is left = right.
 func equality(e plan.Expr, nl int) (left, right plan.Expr, ok bool) {
 	c, isCall := e.(*plan.Call)
-	if !isCall || c.Func != "=" || !deterministic(e) {
+	if !isCall || c.Func != "=" {
+		return nil, nil, false
+	}
+	return sides(c, nl)
+}
+
+// sides gives c's operands when one is an expression over the left and the other over the right.
+func sides(c *plan.Call, nl int) (left, right plan.Expr, ok bool) {
+	if !deterministic(c) {
 		return nil, nil, false
 	}
 	isLeft := func(x plan.Expr) bool { cs := plan.Columns(x); return len(cs) > 0 && cs[len(cs)-1] < nl }
