@@ -108,7 +108,7 @@ func (s *Session) plan(sinks []*plan.Sink) (*plan.Plan, error) {
 	p := &plan.Plan{Sinks: sinks, Settings: maps.Clone(s.settings)}
 	var trace func(string)
 	if s.opts.Trace != nil {
-		trace = func(rule string) { s.opts.Trace(rule, plan.Explain(p, false)) }
+		trace = func(rule string) { s.opts.Trace(rule, plan.Explain(p, plan.ShowTree)) }
 	}
 	return p, optimize.Optimize(p, trace)
 }
@@ -123,7 +123,11 @@ func (s *Session) explain(e *ast.Explain) (*bind.Result, error) {
 	if err := optimize.Optimize(p, nil); err != nil {
 		return nil, err
 	}
+	details := plan.ShowTree
+	for _, d := range e.Details {
+		details |= map[string]plan.Detail{"CHANGELOG_MODE": plan.ShowColumns, "ESTIMATED_COST": plan.ShowState, "PLAN_ADVICE": plan.ShowAdvice, "JSON_EXECUTION_PLAN": plan.ShowJSON}[d]
+	}
 	r := &bind.Result{Columns: []string{"result"}}
-	r.Rows = append(r.Rows, []string{strings.TrimSuffix(plan.Explain(p, len(e.Details) > 0), "\n")})
+	r.Rows = append(r.Rows, []string{strings.TrimSuffix(plan.Explain(p, details), "\n")})
 	return r, nil
 }

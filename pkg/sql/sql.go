@@ -100,8 +100,8 @@ func sorted(errs []error) error {
 	return fault.Join(flat...)
 }
 
-// Explain is the job's plan as text; with details, columns and keys of every node too.
-func (s *Script) Explain(details bool) string {
+// Explain is the job's plan as text.
+func (s *Script) Explain(details plan.Detail) string {
 	if s.Plan == nil {
 		return ""
 	}

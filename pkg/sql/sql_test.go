@@ -11,6 +11,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 	"github.com/freshet-dw/freshet/pkg/sql/optimize"
+	"github.com/freshet-dw/freshet/pkg/sql/plan"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
 
@@ -81,16 +82,16 @@ func TestPlans(t *testing.T) {
 			var trace strings.Builder
 			if d.HasArg("rules") {
 				last := ""
-				opts.Trace = func(rule, plan string) {
-					if plan != last {
-						fmt.Fprintf(&trace, "-- %s\n%s", rule, plan)
+				opts.Trace = func(rule, text string) {
+					if text != last {
+						fmt.Fprintf(&trace, "-- %s\n%s", rule, text)
 					}
-					last = plan
+					last = text
 				}
 			}
 			s, err := Compile("job.sql", src, opts)
 			everyRule(t, src)
-			if again, err := Compile("job.sql", src, Options{Describer: connectors{}, Settings: opts.Settings}); err == nil && again.Explain(true) != s.Explain(true) {
+			if again, err := Compile("job.sql", src, Options{Describer: connectors{}, Settings: opts.Settings}); err == nil && again.Explain(plan.ShowColumns|plan.ShowState|plan.ShowAdvice) != s.Explain(plan.ShowColumns|plan.ShowState|plan.ShowAdvice) {
 				t.Error("compiled twice, the plans differ")
 			}
 			if err != nil {
@@ -105,7 +106,11 @@ func TestPlans(t *testing.T) {
 			if s.Plan == nil {
 				return shown(s) + "no job\n"
 			}
-			return shown(s) + s.Explain(d.HasArg("details"))
+			details := plan.ShowTree
+			if d.HasArg("details") {
+				details = plan.ShowColumns
+			}
+			return shown(s) + s.Explain(details)
 		})
 	})
 }

@@ -7,15 +7,35 @@ import (
 	"strings"
 )
 
-// Explain prints the plan: a tree under every sink, inputs indented under their reader. A node that several readers share is printed
-// where it is met first; later it is one line "↑ id". With details each node's columns, change kinds and keys follow it.
-func Explain(p *Plan, details bool) string {
+// Detail is what EXPLAIN prints beside the tree.
+type Detail uint8
+
+// The details, a set: each node's columns, keys and event time; what it keeps (StateOf); Advice; the plan as JSON.
+const (
+	ShowColumns Detail = 1 << iota
+	ShowState
+	ShowAdvice
+	ShowJSON
+	ShowTree Detail = 0
+)
+
+// Explain prints the plan: a tree under every sink with the change kinds of each node, inputs indented under their reader. A node that several
+// readers share is printed where it is met first; later it is one line "↑ id".
+func Explain(p *Plan, details Detail) string {
 	var b strings.Builder
 	seen := map[Node]bool{}
 	for _, s := range p.Sinks {
 		explain(&b, s, 0, details, seen)
 	}
-	if len(p.Settings) > 0 && details {
+	if details&ShowAdvice != 0 {
+		for i, a := range Advice(p) {
+			fmt.Fprintf(&b, "advice %d: %s\n", i+1, a)
+		}
+	}
+	if details&ShowJSON != 0 {
+		b.WriteString(asJSON(p))
+	}
+	if len(p.Settings) > 0 && details&ShowColumns != 0 {
 		keys := make([]string, 0, len(p.Settings))
 		for k := range p.Settings {
 			keys = append(keys, k)
@@ -28,7 +48,7 @@ func Explain(p *Plan, details bool) string {
 	return b.String()
 }
 
-func explain(b *strings.Builder, n Node, depth int, details bool, seen map[Node]bool) {
+func explain(b *strings.Builder, n Node, depth int, details Detail, seen map[Node]bool) {
 	pad := strings.Repeat("  ", depth)
 	p := n.Props()
 	if seen[n] {
@@ -41,13 +61,22 @@ func explain(b *strings.Builder, n Node, depth int, details bool, seen map[Node]
 		fmt.Fprintf(b, " %s", p.Mode)
 	}
 	b.WriteByte('\n')
-	if details && len(p.Out) > 0 {
+	if details&ShowColumns != 0 && len(p.Out) > 0 {
 		fmt.Fprintf(b, "%s    : %s\n", pad, p.Out)
 		if p.UpsertKey != nil {
 			fmt.Fprintf(b, "%s    : key [%s]\n", pad, strings.Join(p.Out.Names(p.UpsertKey), ", "))
 		}
 		if p.RowTime >= 0 {
 			fmt.Fprintf(b, "%s    : event time %s\n", pad, p.Out.Name(p.RowTime))
+		}
+	}
+	if details&ShowState != 0 {
+		for _, s := range StateOf(n) {
+			warn := ""
+			if s.Unbounded() {
+				warn = " (unbounded)"
+			}
+			fmt.Fprintf(b, "%s    : keeps %s%s\n", pad, s, warn)
 		}
 	}
 	for _, i := range n.Inputs() {

@@ -24,7 +24,7 @@ func fixture() (*Plan, *Calc) {
 
 func TestExplainShowsSharedNodesOnce(t *testing.T) {
 	p, _ := fixture()
-	got := Explain(p, false)
+	got := Explain(p, ShowTree)
 	if strings.Count(got, "Source(") != 1 || !strings.Contains(got, "↑ 2\n") {
 		t.Error(got)
 	}

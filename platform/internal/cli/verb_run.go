@@ -19,6 +19,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/obs"
 	"github.com/freshet-dw/freshet/pkg/sql"
 	"github.com/freshet-dw/freshet/pkg/sql/bind"
+	"github.com/freshet-dw/freshet/pkg/sql/plan"
 	"github.com/freshet-dw/freshet/pkg/warehouse"
 )
 
@@ -213,7 +214,7 @@ func explainCommand() Command {
 			if script.Plan == nil && len(script.Results) == 0 {
 				return fault.WithRemedy(fault.Newf(fault.Config, "%s has no INSERT INTO and no EXPLAIN: there is nothing to plan", file), "add an INSERT INTO … SELECT …")
 			}
-			fmt.Fprint(env.Stdout, script.Explain(true))
+			fmt.Fprint(env.Stdout, script.Explain(plan.ShowColumns|plan.ShowState|plan.ShowAdvice))
 			return nil
 		},
 	}
