@@ -2,7 +2,6 @@ package operator
 
 import (
 	"fmt"
-	"math"
 	"math/big"
 
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -324,90 +323,6 @@ func (a *sumDecimal) load(row int32, data []byte) ([]byte, error) {
 	return data, err
 }
 
-// variance is VAR_POP, VAR_SAMP, STDDEV_POP and STDDEV_SAMP from sums, which is how Flink computes them.
-type variance struct {
-	sumFloat
-	square       []float64
-	sample, root bool
-	class        class
-	scale        int
-}
-
-func (a *variance) grow(n int)      { a.sumFloat.grow(n); a.square = extend(a.square, n) }
-func (a *variance) reset(row int32) { a.sumFloat.reset(row); a.square[row] = 0 }
-func (a *variance) bytes() int64    { return a.sumFloat.bytes() + int64(cap(a.square))*8 }
-
-func (a *variance) add(in *input, sel []int32) {
-	a.countAcc.add(in, sel)
-	col := in.cols[a.arg]
-	for _, i := range sel {
-		if !col.IsValid(int(i)) {
-			continue
-		}
-		var x float64
-		switch a.class {
-		case classInt:
-			x = float64(in.ints(a.arg)[i])
-		case classDecimal:
-			x = in.decimals(a.arg)[i].ToFloat64(int32(a.scale))
-		default:
-			x = in.doubles(a.arg, a.t)[i]
-		}
-		s := float64(in.signOf(i))
-		a.sum[in.rows[i]] += s * x
-		a.square[in.rows[i]] += s * x * x
-	}
-}
-
-func (a *variance) merge(row int32, from accumulator, fromRow int32) {
-	b := from.(*variance)
-	a.sumFloat.merge(row, &b.sumFloat, fromRow)
-	a.square[row] += b.square[fromRow]
-}
-
-func (a *variance) result(dst array.Builder, row int32) {
-	n := float64(a.n[row])
-	d := n
-	if a.sample {
-		d--
-	}
-	if d <= 0 {
-		dst.AppendNull()
-		return
-	}
-	v := max(0, (a.square[row]-a.sum[row]*a.sum[row]/n)/d)
-	if a.root {
-		v = math.Sqrt(v)
-	}
-	if b, ok := dst.(*array.Decimal128Builder); ok {
-		t := b.Type().(interface{ GetScale() int32 })
-		x, _ := new(big.Float).SetInt(pow10(int(t.GetScale()))).Float64()
-		y, _ := big.NewFloat(math.Round(v * x)).Int(nil)
-		b.Append(decimal128.FromBigInt(y))
-		return
-	}
-	if _, ok := dst.(*array.Float64Builder); !ok {
-		if _, ok := dst.(*array.Float32Builder); !ok {
-			appendInt(dst, int64(v))
-			return
-		}
-	}
-	appendFloat(dst, v)
-}
-
-func (a *variance) save(dst []byte, row int32) []byte {
-	return putFloat(a.sumFloat.save(dst, row), a.square[row])
-}
-
-func (a *variance) load(row int32, data []byte) ([]byte, error) {
-	data, err := a.sumFloat.load(row, data)
-	if err != nil {
-		return nil, err
-	}
-	a.square[row], data, err = getFloat(data)
-	return data, err
-}
-
 // newAccumulator makes the accumulator of one call. retract: the input takes rows back.
 func newAccumulator(c plan.AggCall, in []types.Type, retract bool) (accumulator, error) {
 	arg := -1
@@ -446,6 +361,9 @@ func newAccumulator(c plan.AggCall, in []types.Type, retract bool) (accumulator,
 		if !t.IsNumeric() {
 			return nil, fault.Newf(fault.Config, "no %s of %s", c.Func, t)
 		}
+		if cl == classInt {
+			return &varianceInt{sumInt: sumInt{countAcc: count}, t: t, sample: c.Func != "VAR_POP" && c.Func != "STDDEV_POP", root: c.Func[0] == 'S'}, nil
+		}
 		return &variance{
 			sumFloat: sumFloat{countAcc: count, t: t}, class: cl, scale: t.Scale,
 			sample: c.Func != "VAR_POP" && c.Func != "STDDEV_POP",
@@ -457,8 +375,12 @@ func newAccumulator(c plan.AggCall, in []types.Type, retract bool) (accumulator,
 		return newLag(c, in), nil
 	case "FIRST_VALUE", "LAST_VALUE":
 		return newEdge(c, arg, t, retract), nil
-	case "ARRAY_AGG", "COLLECT", "SINGLE_VALUE":
+	case "ARRAY_AGG", arrayWithoutNulls, "COLLECT", "SINGLE_VALUE":
 		return newCollect(c, arg, t), nil
+	case jsonArrayNull, jsonArrayAbsent, jsonObjectNull, jsonObjectAbsent:
+		return newJSONAgg(c), nil
+	case "APPROX_COUNT_DISTINCT":
+		return &approxCount{arg: arg}, nil
 	case "LISTAGG":
 		if cl != classBytes {
 			return nil, fault.Newf(fault.Config, "no LISTAGG of %s", t)

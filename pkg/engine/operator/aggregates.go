@@ -43,7 +43,8 @@ type distinct struct {
 	args   []int
 	filter *filter
 	elems  *elements
-	codec  *state.Codec // more than one argument
+	nulls  bool         // NULL is a value too
+	codec  *state.Codec // more than one argument, or NULLs
 	keys   state.Keys
 	sel    []int32
 	buf    []int32
@@ -57,22 +58,23 @@ func newAggregates(cs []plan.AggCall, in []types.Type, groups *state.Table, nGro
 		return e
 	}
 	for _, c := range cs {
-		if c.Func == "APPROX_COUNT_DISTINCT" {
-			c.Func, c.Distinct = "COUNT", true // exact is a good approximation
+		if c.Func == "APPROX_COUNT_DISTINCT" && retract {
+			c.Func, c.Distinct = "COUNT", true // what was put into a sketch cannot be taken out
 		}
 		// MIN and MAX are the same over all values as over distinct ones.
 		isDistinct := c.Distinct && c.Func != "MIN" && c.Func != "MAX"
 		f := a.filterFor(c.Filter)
 		var d *distinct
 		if isDistinct {
+			nulls := c.Func == "ARRAY_AGG"
 			for _, o := range a.sets {
-				if o.filter == f && slices.Equal(o.args, c.Args) {
+				if o.filter == f && slices.Equal(o.args, c.Args) && o.nulls == nulls {
 					d = o
 				}
 			}
 			if d == nil {
-				d = &distinct{args: c.Args, filter: f, elems: elems()}
-				if len(c.Args) > 1 {
+				d = &distinct{args: c.Args, filter: f, elems: elems(), nulls: nulls}
+				if len(c.Args) > 1 || nulls {
 					var ts []types.Type
 					for _, x := range c.Args {
 						ts = append(ts, in[x])
@@ -217,7 +219,7 @@ func (f *filter) set(in *input, sel []int32) {
 
 func (d *distinct) set(in *input) error {
 	sel := d.filter.sel
-	if slices.ContainsFunc(d.args, func(c int) bool { return in.cols[c].NullN() > 0 }) {
+	if !d.nulls && slices.ContainsFunc(d.args, func(c int) bool { return in.cols[c].NullN() > 0 }) {
 		d.buf = d.buf[:0]
 		for _, i := range sel {
 			if !slices.ContainsFunc(d.args, func(c int) bool { return in.cols[c].IsNull(int(i)) }) {

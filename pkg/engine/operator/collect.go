@@ -14,6 +14,7 @@ type collect struct {
 	valueList // encoded by the codec
 	codec     *state.Codec
 	form      collectForm
+	skip      bool // leave NULLs out
 	err       error
 }
 
@@ -25,15 +26,19 @@ const (
 	formSingle                      // the one value, null or not
 )
 
+// arrayWithoutNulls is ARRAY_AGG … IGNORE NULLS.
+const arrayWithoutNulls = "ARRAY_AGG_IGNORE_NULLS"
+
 func newCollect(c plan.AggCall, arg int, t types.Type) accumulator {
-	form := map[string]collectForm{"ARRAY_AGG": formArray, "COLLECT": formMultiset, "SINGLE_VALUE": formSingle}[c.Func]
-	return &collect{valueList: valueList{arg: arg}, codec: state.NewCodec(codecTypes(t)), form: form}
+	form := map[string]collectForm{"ARRAY_AGG": formArray, arrayWithoutNulls: formArray, "COLLECT": formMultiset, "SINGLE_VALUE": formSingle}[c.Func]
+	return &collect{valueList: valueList{arg: arg}, codec: state.NewCodec(codecTypes(t)), form: form,
+		skip: form == formMultiset || c.Func == arrayWithoutNulls}
 }
 
 func (a *collect) add(in *input, sel []int32) {
 	col := in.cols[a.arg : a.arg+1]
 	for _, i := range sel {
-		if a.form == formMultiset && col[0].IsNull(int(i)) {
+		if a.skip && col[0].IsNull(int(i)) {
 			continue
 		}
 		a.buf = a.codec.AppendRow(a.buf[:0], col, int(i))

@@ -141,7 +141,7 @@ func TestGroupAggCollections(t *testing.T) {
 			agg("ARRAY_AGG", types.ArrayOf(tString), 0), distinct(agg("ARRAY_AGG", types.ArrayOf(tString), 0)),
 			agg("COLLECT", types.MultisetOf(tString), 0), agg("APPROX_COUNT_DISTINCT", tBigint, 0)}}
 		got := run(t, newAgg(t, n, in, operator.Options{}), in, text("+I[x]", "+I[NULL]", "+I[y]", "+I[x]"), text("+I[z]"))
-		want := text("+I[[x, NULL, y, x], [x, y], {x=2, y=1}, 2]", "--", "+U[[x, NULL, y, x, z], [x, y, z], {x=2, y=1, z=1}, 3]")
+		want := text("+I[[x, NULL, y, x], [x, NULL, y], {x=2, y=1}, 2]", "--", "+U[[x, NULL, y, x, z], [x, NULL, y, z], {x=2, y=1, z=1}, 3]")
 		if got != want {
 			t.Fatalf("retract %v: got\n%s\nwant\n%s", retract, got, want)
 		}

@@ -107,6 +107,15 @@ func (b *Binder) namesAlias(s *scope, q *ast.Select, x ast.Expr) bool {
 	return false
 }
 
+// aggregateForm is the name of an aggregate with its clauses about NULLs.
+func aggregateForm(x *ast.FuncCall) (string, bool) {
+	onNull := ""
+	if x.JSON != nil {
+		onNull = x.JSON.OnNull
+	}
+	return function.AggregateForm(x.FuncName(), onNull, x.Nulls)
+}
+
 func (b *Binder) aggCall(s *scope, x *ast.FuncCall) plan.Expr {
 	name := x.FuncName()
 	if s.agg == nil {
@@ -135,8 +144,13 @@ func (b *Binder) aggCall(s *scope, x *ast.FuncCall) plan.Expr {
 	if len(b.errs) > before {
 		return poison()
 	}
+	form, ok := aggregateForm(x)
+	if !ok {
+		b.remedy(x.Pos(), "leave "+x.Nulls+" NULLS out", "%s takes no %s NULLS", name, x.Nulls)
+		return poison()
+	}
 	var err error
-	if c.fn, c.args, c.t, err = function.Aggregate(name, args, len(s.agg.keys) > 0 || s.agg.win != nil); err != nil {
+	if c.fn, c.args, c.t, err = function.Aggregate(form, args, len(s.agg.keys) > 0 || s.agg.win != nil); err != nil {
 		b.fail(x.Pos(), err)
 		return poison()
 	}

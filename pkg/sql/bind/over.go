@@ -140,7 +140,10 @@ func (b *Binder) overCall(s *scope, x *ast.FuncCall) plan.Expr {
 	var err error
 	if isWindow {
 		c.args, c.t, err = function.Window(name, args)
-	} else if c.fn, c.args, c.t, err = function.Aggregate(name, args, true); err == nil && c.fn != "COUNT" && c.fn != "SUM0" {
+	} else if form, ok := aggregateForm(x); !ok && x.Nulls != "IGNORE" {
+		b.remedy(x.Pos(), "leave "+x.Nulls+" NULLS out", "%s takes no %s NULLS", name, x.Nulls)
+		return poison()
+	} else if c.fn, c.args, c.t, err = function.Aggregate(form, args, true); err == nil && c.fn != "COUNT" && c.fn != "SUM0" {
 		c.t = c.t.AsNullable() // a frame may hold no row that counts
 	}
 	if err != nil {

@@ -20,6 +20,8 @@ var aggregateDocs = []Doc{
 	{Name: "VAR_POP", Call: "VAR_POP(number)", Text: "The variance of all values.", Example: "SELECT VAR_POP(CAST(id AS DOUBLE)) FROM orders", Result: "1.25"},
 	{Name: "VAR_SAMP", Call: "VAR_SAMP(number)", Text: "The variance of a sample.", Example: "SELECT VAR_SAMP(CAST(id AS DOUBLE)) > 1.6 FROM orders", Result: "true", Null: "with less than two values"},
 	{Name: "VARIANCE", Call: "VARIANCE(number)", Text: "Another name of VAR_SAMP.", Example: "SELECT VARIANCE(CAST(id AS DOUBLE)) > 1.6 FROM orders", Result: "true", Null: "with less than two values"},
+	{Name: "JSON_ARRAYAGG", Call: "JSON_ARRAYAGG(value [NULL | ABSENT ON NULL])", Text: "The values as a JSON array, in the order in which they came; without NULLs if nothing is said.", Example: "SELECT JSON_ARRAYAGG(id) FROM orders", Result: "[1,2,3,4]", Null: never},
+	{Name: "JSON_OBJECTAGG", Call: "JSON_OBJECTAGG([KEY] key VALUE value [NULL | ABSENT ON NULL])", Text: "A JSON object of the keys and values, ordered by key; NULLs are null if nothing is said. A key that comes twice stops the job.", Example: "SELECT JSON_OBJECTAGG(KEY CAST(id AS STRING) VALUE id * 2) FROM orders", Result: `{"1":2,"2":4,"3":6,"4":8}`, Null: never},
 	{Name: "APPROX_COUNT_DISTINCT", Call: "APPROX_COUNT_DISTINCT(value)", Text: "The number of different values, about.", Example: "SELECT APPROX_COUNT_DISTINCT(shop) FROM orders", Result: "2", Null: never},
 }
 
