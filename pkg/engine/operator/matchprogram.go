@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"slices"
+
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 )
@@ -157,11 +159,15 @@ func (c *matchCompiler) repeat(p *plan.RowPattern, next int32) int32 {
 	return at
 }
 
-// permute makes all orders of subs, those that come first in the list's order preferred. Orders that have the same parts left share what is left.
+// permute makes all orders of subs, those that come first in the list's order preferred. Orders of variables that have the same ones left share what
+// is left. Where a part can be written in several ways, each order is an alternative of its own: all ways of one are preferred to the next order.
 func (c *matchCompiler) permute(subs []*plan.RowPattern, next int32) int32 {
 	if len(subs) > 16 {
 		c.full = true
 		return next
+	}
+	if slices.ContainsFunc(subs, func(s *plan.RowPattern) bool { return s.Op != plan.PatternVar }) {
+		return c.orders(subs, nil, next, -1)
 	}
 	made := map[uint32]int32{0: next}
 	var rest func(left uint32) int32
@@ -185,4 +191,22 @@ func (c *matchCompiler) permute(subs []*plan.RowPattern, next int32) int32 {
 		return at
 	}
 	return rest(1<<len(subs) - 1)
+}
+
+// orders makes the alternatives for all orders that begin with head, before other, if that is not -1.
+func (c *matchCompiler) orders(subs, head []*plan.RowPattern, next, other int32) int32 {
+	if len(subs) == 0 {
+		way := next
+		for _, s := range slices.Backward(head) {
+			way = c.emit(s, way)
+		}
+		if other < 0 {
+			return way
+		}
+		return c.add(matchInst{op: opSplit, x: way, y: other})
+	}
+	for i := len(subs) - 1; i >= 0 && !c.full; i-- {
+		other = c.orders(slices.Delete(slices.Clone(subs), i, i+1), append(slices.Clone(head), subs[i]), next, other)
+	}
+	return other
 }
