@@ -6,6 +6,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/freshet-dw/freshet/pkg/clickhouse"
+	"github.com/freshet-dw/freshet/pkg/connector"
+	real "github.com/freshet-dw/freshet/pkg/connector/connectors"
+	"github.com/freshet-dw/freshet/pkg/hbase"
+	"github.com/freshet-dw/freshet/pkg/kafka"
+	"github.com/freshet-dw/freshet/pkg/mysql"
+	"github.com/freshet-dw/freshet/pkg/redis"
 	"github.com/freshet-dw/freshet/pkg/sql/ast"
 	"github.com/freshet-dw/freshet/pkg/sql/bind"
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
@@ -56,6 +63,15 @@ func Cookbook(path string) ([]*Recipe, error) {
 	}
 	// A recipe without rows is prose, or a fragment that is not run.
 	return slices.DeleteFunc(out, func(r *Recipe) bool { return r.Rows == "" }), nil
+}
+
+// CookbookPages is where the pages are, seen from a package beside this one.
+const CookbookPages = "../../../docs/sql/cookbook/*.md"
+
+// CookbookConnectors answers for the real connectors, with addresses that nobody connects to: tables leave theirs out.
+func CookbookConnectors() *connector.Set {
+	return real.New(real.Config{Kafka: kafka.Config{Brokers: []string{"kafka:9092"}}, MySQL: mysql.Config{Addr: "mysql:3306", User: "shop"}, Redis: redis.Config{Addr: "redis:6379"},
+		HBase: hbase.Config{ZooKeeper: "zookeeper:2181"}, ClickHouse: clickhouse.Config{Addr: "clickhouse:9000"}})
 }
 
 // Text is the recipe's statements with the page's common ones before them.

@@ -8,13 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/freshet-dw/freshet/pkg/clickhouse"
-	real "github.com/freshet-dw/freshet/pkg/connector/connectors"
 	"github.com/freshet-dw/freshet/pkg/fault"
-	"github.com/freshet-dw/freshet/pkg/hbase"
-	"github.com/freshet-dw/freshet/pkg/kafka"
-	"github.com/freshet-dw/freshet/pkg/mysql"
-	"github.com/freshet-dw/freshet/pkg/redis"
 	"github.com/freshet-dw/freshet/pkg/sql"
 )
 
@@ -22,13 +16,11 @@ var rewriteCookbook = flag.Bool("rewrite-cookbook", false, "write what the strai
 
 // TestCookbook compiles every recipe with the real connectors and runs it in memory in all ways.
 func TestCookbook(t *testing.T) {
-	pages, err := filepath.Glob("../../../docs/sql/cookbook/*.md")
+	pages, err := filepath.Glob(CookbookPages)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Addresses that nobody connects to: tables leave theirs out.
-	set := real.New(real.Config{Kafka: kafka.Config{Brokers: []string{"kafka:9092"}}, MySQL: mysql.Config{Addr: "mysql:3306", User: "shop"}, Redis: redis.Config{Addr: "redis:6379"},
-		HBase: hbase.Config{ZooKeeper: "zookeeper:2181"}, ClickHouse: clickhouse.Config{Addr: "clickhouse:9000"}})
+	set := CookbookConnectors()
 	recipes := 0
 	for _, page := range pages {
 		rs, err := Cookbook(page)
