@@ -5,6 +5,7 @@ package option
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -143,6 +144,9 @@ func (v Values) Get(key string) string {
 	}
 	return ""
 }
+
+// Keys are the options that the table sets, sorted.
+func (v Values) Keys() []string { return slices.Sorted(maps.Keys(v.table.Options)) }
 
 // Has tells whether the table sets the option.
 func (v Values) Has(key string) bool { _, ok := v.table.Options[key]; return ok }
