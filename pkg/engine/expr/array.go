@@ -1,14 +1,41 @@
 package expr
 
 import (
+	"math"
+
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"github.com/freshet-dw/freshet/pkg/engine/kernel"
+	"github.com/freshet-dw/freshet/pkg/fault"
 )
 
 // arrayFunctions make an array longer or shorter.
 func arrayFunctions() map[string]builder {
-	return map[string]builder{"ARRAY_SLICE": arraySlice, "ARRAY_APPEND": arrayGrow(false), "ARRAY_PREPEND": arrayGrow(true)}
+	return map[string]builder{"ARRAY_SLICE": arraySlice, "ARRAY_APPEND": arrayGrow(false), "ARRAY_PREPEND": arrayGrow(true), "$TIMES": times}
+}
+
+// times is $TIMES(n): an array of n zeros, which UNNEST makes n rows of; fewer than one give an empty array.
+func times(b *binding) (impl, error) {
+	if err := b.arity(1, 1); err != nil {
+		return nil, err
+	}
+	t := b.out()
+	elem := t.(*arrow.ListType).Elem()
+	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+		x, valid := ints(a[0], n), kernel.Valid(n, a[0])
+		off := make([]int32, n+1)
+		total := int64(0)
+		for i := range n {
+			if kernel.IsValid(valid, i) {
+				total += max(0, x.At(i))
+			}
+			if total > math.MaxInt32 {
+				return nil, fault.Newf(fault.Permanent, "equal rows: more than %d in one batch", math.MaxInt32)
+			}
+			off[i+1] = int32(total)
+		}
+		return kernel.FromList(t, n, off, intColumn(elem, int(total), nil, func(int) (int64, bool) { return 0, true }), valid), nil
+	}, nil
 }
 
 // arraySlice is ARRAY_SLICE(array, from[, to]): positions from 1, both included, negative from the end.

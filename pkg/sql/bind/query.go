@@ -1,8 +1,6 @@
 package bind
 
 import (
-	"slices"
-
 	"github.com/freshet-dw/freshet/pkg/sql/ast"
 	"github.com/freshet-dw/freshet/pkg/sql/function"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
@@ -32,75 +30,12 @@ func (b *Binder) query(q *ast.Query, with *ctes) *rel {
 	for _, c := range q.With {
 		with = &ctes{name: c.Name.Name, cols: c.Columns, query: c.Query, outer: with}
 	}
-	body, extra := orderBody(q)
+	body, at := orderBody(q)
 	r := b.body(body, with)
 	if r == nil || q.OrderBy == nil && q.Limit == nil && q.Offset == nil {
 		return r
 	}
-	out := b.limit(q, r, extra)
-	return b.narrow(out, len(out.fields)-len(extra))
-}
-
-// orderBody adds to a SELECT the ORDER BY expressions that are no columns of its result, which limit takes off again. extra tells for each
-// which ORDER BY item it is.
-func orderBody(q *ast.Query) (body ast.QueryBody, extra []int) {
-	sel, ok := q.Body.(*ast.Select)
-	if !ok || sel.Distinct || len(q.OrderBy) == 0 {
-		return q.Body, nil
-	}
-	c := *sel
-	c.Items = slices.Clone(sel.Items)
-	for i, o := range q.OrderBy {
-		name, isName := o.X.(*ast.Name)
-		own := slices.ContainsFunc(sel.Items, func(it *ast.SelectItem) bool {
-			if it.Alias != nil {
-				return isName && len(name.Parts) == 1 && it.Alias.Name == name.Last()
-			}
-			n, ok := it.X.(*ast.Name)
-			_, star := it.X.(*ast.Star)
-			return isName && (star || ok && n.Last() == name.Last())
-		})
-		if !own {
-			extra = append(extra, i)
-			c.Items = append(c.Items, &ast.SelectItem{Loc: o.Loc, X: o.X, Alias: &ast.Ident{Loc: o.Loc, Name: "$order" + itoa(i)}})
-		}
-	}
-	return &c, extra
-}
-
-// limit binds ORDER BY and LIMIT: the first rows of one partition.
-func (b *Binder) limit(q *ast.Query, r *rel, extra []int) *rel {
-	if q.Limit == nil && q.Offset != nil {
-		b.remedy(q.Offset.Pos(), "add LIMIT n", "OFFSET without LIMIT has no end in a stream")
-		return r
-	}
-	end, ok := int64(0), true
-	if q.Limit != nil {
-		if end, ok = b.constant(q.Limit); !ok {
-			return r
-		}
-	}
-	start := int64(0)
-	if q.Offset != nil {
-		if start, ok = b.constant(q.Offset); !ok {
-			return r
-		}
-	}
-	items := slices.Clone(q.OrderBy)
-	for _, i := range extra {
-		o := *items[i]
-		o.X = &ast.Name{Loc: o.Loc, Parts: []*ast.Ident{{Loc: o.Loc, Name: "$order" + itoa(i)}}}
-		items[i] = &o
-	}
-	pre, order := b.orderKeys(&scope{rel: r, clause: "ORDER BY"}, r, items)
-	var n plan.Node
-	if q.Limit == nil {
-		n = plan.New(&plan.Sort{Input: pre.node, Order: order, Batch: b.batch()}, q.OrderBy[0].Pos())
-	} else {
-		n = plan.New(&plan.Rank{Input: pre.node, Order: order, Start: start + 1, End: start + end, Sorted: true}, q.Pos())
-	}
-	out := &rel{node: n, fields: pre.fields}
-	return b.narrow(out, len(r.fields))
+	return b.limit(q, r, at)
 }
 
 // narrow keeps the first n columns.
@@ -110,29 +45,6 @@ func (b *Binder) narrow(r *rel, n int) *rel {
 	}
 	c := calc(r.node, nil, plan.Refs(r.out())[:n], nil, r.node.Props().Pos)
 	return &rel{node: c, fields: r.fields[:n]}
-}
-
-// orderKeys appends to r the sort expressions that are no columns yet.
-func (b *Binder) orderKeys(s *scope, r *rel, items []*ast.OrderItem) (*rel, []plan.SortKey) {
-	var es []plan.Expr
-	for _, o := range items {
-		es = append(es, b.expr(s, o.X))
-	}
-	r, cols := b.extend(r, es)
-	return r, sortKeys(items, cols)
-}
-
-func sortKeys(items []*ast.OrderItem, cols []int) []plan.SortKey {
-	var keys []plan.SortKey
-	for i, o := range items {
-		// Nulls are the lowest values: first ascending, last descending.
-		k := plan.SortKey{Col: cols[i], Desc: o.Desc, NullsLast: o.Desc}
-		if o.Nulls != "" {
-			k.NullsLast = o.Nulls == "LAST"
-		}
-		keys = append(keys, k)
-	}
-	return keys
 }
 
 // extend adds the expressions over r as columns where they are not columns already, and tells where each is.
@@ -189,21 +101,6 @@ func calc(input plan.Node, filter plan.Expr, exprs []plan.Expr, names []string, 
 		taken[n.P.Out[i].Name] = true
 	}
 	return plan.New(n, pos)
-}
-
-// constant is a LIMIT's number.
-func (b *Binder) constant(x ast.Expr) (int64, bool) {
-	if x == nil {
-		return 0, false
-	}
-	e := b.expr(&scope{rel: &rel{node: &plan.Values{}}, clause: "LIMIT"}, x)
-	if l, ok := e.(*plan.Literal); ok {
-		if v, ok := l.Value.(int64); ok {
-			return v, true
-		}
-	}
-	b.errorf(x.Pos(), "a whole number is wanted here")
-	return 0, false
 }
 
 func (b *Binder) body(q ast.QueryBody, with *ctes) *rel {
@@ -298,45 +195,6 @@ func (b *Binder) setOp(q *ast.SetOp, with *ctes) *rel {
 		return b.distinct(out, q.Pos())
 	}
 	return out
-}
-
-// intersect is INTERSECT and EXCEPT: of each row, how often it is in either query decides.
-func (b *Binder) intersect(q *ast.SetOp, x, y *rel, ts []types.Type) *rel {
-	if q.All {
-		b.remedy(q.Pos(), "leave ALL out, or number equal rows with ROW_NUMBER first", "%s ALL is not supported yet", q.Op)
-		return nil
-	}
-	boolean := func(v bool) plan.Expr { return &plan.Literal{Value: v, T: types.Of(types.Boolean).AsNotNull()} }
-	n := len(ts)
-	u := &plan.Union{}
-	for i, r := range []*rel{x, y} {
-		in := castTo(r, ts, x.fields, q.Pos())
-		es := append(plan.Refs(in.Props().Out), boolean(i == 0), boolean(i == 1))
-		u.Ins = append(u.Ins, calc(in, nil, es, nil, q.Pos()))
-	}
-	g := &plan.GroupAgg{Input: plan.New(u, q.Pos())}
-	for i := range n {
-		g.Keys = append(g.Keys, i)
-	}
-	for i := range 2 {
-		g.Aggs = append(g.Aggs, plan.AggCall{Func: "COUNT", Filter: n + i, T: types.Of(types.BigInt).AsNotNull(), Name: "$in" + itoa(i)})
-	}
-	plan.New(g, q.Pos())
-	out := plan.Refs(g.P.Out)
-	zero := &plan.Literal{Value: int64(0), T: types.Of(types.BigInt).AsNotNull()}
-	compare := func(op string, e plan.Expr) plan.Expr {
-		return &plan.Call{Func: op, Args: []plan.Expr{e, zero}, T: types.Of(types.Boolean).AsNotNull()}
-	}
-	second := compare(">", out[n+1])
-	if q.Op == "EXCEPT" {
-		second = compare("=", out[n+1])
-	}
-	c := calc(g, plan.And(compare(">", out[n]), second), out[:n], nil, q.Pos())
-	r := relOf(c, "")
-	for i := range r.fields {
-		r.fields[i].name = x.fields[i].name
-	}
-	return r
 }
 
 func sameTypes(s plan.Schema, ts []types.Type) bool {

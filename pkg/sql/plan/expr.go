@@ -45,6 +45,7 @@ type Literal struct {
 //	"JSON_VALUE": value, path[, on empty, default, on error, default]; "JSON_QUERY": value, path[, wrapper, on empty, on error];
 //	"JSON_EXISTS": value, path[, on error]; "JSON_OBJECT", "JSON_ARRAY": on null, then keys and values, or values
 //	"$BUCKET": value, n: a number 0…n-1 by the value's hash
+//	"$TIMES": n: an array of n elements, for UNNEST to make n rows of
 //
 // IF and NULLIF come as CASE, IFNULL as COALESCE, YEAR(x) and its like as EXTRACT, MOD as "%", synonyms under one name.
 //
