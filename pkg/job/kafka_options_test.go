@@ -180,6 +180,17 @@ func TestKafkaOptionErrors(t *testing.T) {
 			t.Errorf("%s:\n%s", c.with, text)
 		}
 	}
+	for _, c := range []struct{ columns, format, says string }{
+		{"a STRING, ts TIMESTAMP(6)", "'format' = 'avro'", "the legacy mapping of timestamps has no TIMESTAMP(6)"},
+		{"a STRING, m MAP<INT, INT>", "'format' = 'json'", "JSON has no map keys of type INT"},
+		{"a STRING, b STRING", "'format' = 'raw'", "raw has one column, not 2"},
+		{"a STRING, m MAP<STRING, INT>", "'format' = 'csv'", "csv cannot hold a MAP<STRING, INT>"},
+	} {
+		_, err := f.rt.CompileText("t.sql", "CREATE TABLE t ("+c.columns+") WITH ('connector' = 'kafka', 'topic' = 't', "+c.format+");\nCREATE TABLE o (a STRING) WITH ('connector' = 'kafka', 'topic' = 'o', 'format' = 'json');\nINSERT INTO o SELECT a FROM t;", "")
+		if text := fault.Render(err, ""); fault.KindOf(err) != fault.Config || !strings.Contains(text, c.says) || !strings.Contains(text, "t.sql:1") {
+			t.Errorf("%s:\n%s", c.columns, text)
+		}
+	}
 	for _, c := range []struct{ column, says string }{
 		{"p INT METADATA FROM 'partition'", "the metadata partition cannot be written"},
 		{"ts BIGINT METADATA FROM 'timestamp'", "the metadata timestamp is TIMESTAMP_LTZ(3), not BIGINT"},

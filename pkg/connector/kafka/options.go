@@ -16,6 +16,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/connector/option"
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/format"
+	"github.com/freshet-dw/freshet/pkg/format/avro"
 	"github.com/freshet-dw/freshet/pkg/format/formats"
 	"github.com/freshet-dw/freshet/pkg/kafka"
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
@@ -188,6 +189,9 @@ func parse(t *catalog.Table) (*table, error) {
 			errs = append(errs, v.Errorf("format", "%w", err))
 		}
 	}
+	if len(errs) == 0 {
+		errs = append(errs, tb.holds(v, tb.value, tb.fields(tb.valueCols, false)), tb.holds(v, tb.key, tb.fields(tb.keyCols, true)))
+	}
 	switch tb.partitioner {
 	case "default", "fixed":
 	case "round-robin":
@@ -232,6 +236,21 @@ func (tb *table) place(v option.Values, prefix string, errs *[]error) place {
 		}
 	}
 	return p
+}
+
+// holds checks that the format can read or write the columns. Formats that need a file or a service for that are asked when the job starts.
+func (tb *table) holds(v option.Values, f formatSpec, fields []format.Field) error {
+	if f.name == "" || f.name == "protobuf" || f.name == avro.ConfluentName || f.name == avro.DebeziumName {
+		return nil
+	}
+	_, err := formats.NewDecoder(f.name, fields, f.opts)
+	if err != nil {
+		if _, werr := formats.NewEncoder(f.name, fields, f.opts); werr == nil {
+			return nil
+		}
+		return v.Errorf("format", "%w", err)
+	}
+	return nil
 }
 
 // writesTopic tells whether one of the columns says which topic a row goes to.
