@@ -28,7 +28,11 @@ func BenchmarkEval(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	cols := []arrow.Array{i64.NewArray(), ts.NewArray(), str.NewArray(), dec.NewArray(), num.NewArray()}
+	doc := array.NewStringBuilder(memory.DefaultAllocator)
+	for i := 0; i < rows; i++ {
+		doc.Append(fmt.Sprintf(`{"event": "view", "user": {"id": %d, "name": "n%d"}, "tags": ["a", "b"]}`, i, i))
+	}
+	cols := []arrow.Array{i64.NewArray(), ts.NewArray(), str.NewArray(), dec.NewArray(), num.NewArray(), doc.NewArray()}
 	for _, c := range []struct {
 		name, text string
 		col, bytes int
@@ -38,6 +42,13 @@ func BenchmarkEval(b *testing.B) {
 		{"decimal", "*(DECIMAL(10,2)[], 1.05):DECIMAL(14,4)", 3, 16},
 		{"substring", "SUBSTRING(STRING[], 2, 7):STRING", 2, 24},
 		{"like", "LIKE(STRING[], '/product/%'):BOOLEAN", 2, 24},
+		{"concat", "CONCAT(STRING[], '-', STRING[]):STRING", 2, 24},
+		{"split_index", "SPLIT_INDEX(STRING[], '?', 1):STRING", 2, 24},
+		{"regexp", "REGEXP(STRING[], '^/product/[0-9]+'):BOOLEAN", 2, 24},
+		{"regexp_extract", "REGEXP_EXTRACT(STRING[], '[0-9]+'):STRING", 2, 24},
+		{"regexp_extract_group", "REGEXP_EXTRACT(STRING[], '/product/([0-9]+)', 1):STRING", 2, 24},
+		{"json_value", "JSON_VALUE(STRING[], '$.user.id'):STRING", 5, 70},
+		{"json_exists", "JSON_EXISTS(STRING[], '$.user.id'):BOOLEAN", 5, 70},
 		{"date_format", "DATE_FORMAT(TIMESTAMP(3)[], 'yyyy-MM-dd HH:mm'):STRING", 1, 8},
 		{"case", "CASE(>(BIGINT[], 100L):BOOLEAN, 'big', 'small'):STRING", 0, 8},
 		{"cast", "CAST(STRING[]):BIGINT", 4, 4},
@@ -74,7 +85,8 @@ func retarget(e plan.Expr, col int) {
 
 func TestNoAllocationPerRow(t *testing.T) {
 	for _, text := range []string{">(INT[1], 1):BOOLEAN", "+(INT[1], 1):INT", "SUBSTRING(STRING[abc], 1, 2):STRING", "DATE_FORMAT(TIMESTAMP(3)[2024-01-01T00:00:00], 'yyyy-MM-dd'):STRING",
-		"*(DECIMAL(10,2)[1.25], 1.05):DECIMAL(14,4)", "CAST(STRING[12]):INT", "TO_TIMESTAMP(STRING['2024-01-01 00:00:00']):TIMESTAMP(3)", "UPPER(STRING[abc]):STRING"} {
+		"*(DECIMAL(10,2)[1.25], 1.05):DECIMAL(14,4)", "CAST(STRING[12]):INT", "TO_TIMESTAMP(STRING['2024-01-01 00:00:00']):TIMESTAMP(3)", "UPPER(STRING[abc]):STRING", "CONCAT(STRING[abc], '-', STRING[abc]):STRING", "SPLIT_INDEX(STRING['a,b'], ',', 1):STRING",
+		"REGEXP_EXTRACT(STRING[ab12], '[0-9]+'):STRING", "JSON_VALUE(STRING['{\"a\": {\"b\": 5}}'], '$.a.b'):STRING", "LIKE(STRING[abc], 'a_c%'):BOOLEAN"} {
 		e, cols := parse(text)
 		big := make([]arrow.Array, len(cols))
 		for i, c := range cols {

@@ -1,11 +1,13 @@
 package bind
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
 	"github.com/freshet-dw/freshet/pkg/sql/ast"
 	"github.com/freshet-dw/freshet/pkg/sql/function"
+	"github.com/freshet-dw/freshet/pkg/sql/javaregexp"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
@@ -56,8 +58,36 @@ func (b *Binder) call(s *scope, x *ast.FuncCall) plan.Expr {
 			args[0] = stringLit("ABSENT")
 		}
 	}
+	if pattern, ok := patternArg(name, args); ok && !b.patternRuns(x.Args[1].Value.Pos(), name, pattern) {
+		return poison()
+	}
 	e, err := function.Call(name, args)
 	return b.put(x.Name.Pos(), e, err)
+}
+
+// patternArg is the constant regular expression of a call.
+func patternArg(name string, args []plan.Expr) (string, bool) {
+	switch name {
+	case "REGEXP", "REGEXP_EXTRACT", "REGEXP_REPLACE", "REGEXP_EXTRACT_ALL", "REGEXP_COUNT", "REGEXP_INSTR", "REGEXP_SUBSTR":
+		if len(args) > 1 {
+			if l, ok := args[1].(*plan.Literal); ok {
+				s, isText := l.Value.(string)
+				return s, isText
+			}
+		}
+	}
+	return "", false
+}
+
+// patternRuns refuses a pattern that Java takes and the engine cannot run. What is no pattern in Java either is left: it gives NULL or FALSE.
+func (b *Binder) patternRuns(at ast.Pos, name, pattern string) bool {
+	_, err := javaregexp.Compile(pattern)
+	var why *javaregexp.Error
+	if !errors.As(err, &why) || !why.Foreign {
+		return true
+	}
+	b.remedy(at, "write it without look-around, possessive quantifiers and back references", "%s: regular expression '%s': %s", name, pattern, why)
+	return false
 }
 
 // jsonCall gives the clauses of a JSON function as arguments: JSON_VALUE(v, path, onEmpty, default, onError, default),
