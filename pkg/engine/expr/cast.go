@@ -54,7 +54,7 @@ func caster(c *compiler, from, to types.Type, try bool) (f impl, fails bool, err
 	case from.IsString():
 		f, err := fromText(c, to, try)
 		return f, to.Kind != types.Decimal || !try, err
-	case from.EqualIgnoreNull(to) || to.IsBinary() && from.IsBinary() && to.Precision == types.MaxLength:
+	case from.EqualIgnoreNull(to) || to.Kind == types.Varbinary && from.IsBinary() && from.Precision <= to.Precision:
 		return same, false, nil
 	case to.IsBinary() && from.IsBinary():
 		return toBinary(t, to.Precision, true), false, nil
@@ -78,11 +78,6 @@ func caster(c *compiler, from, to types.Type, try bool) (f impl, fails bool, err
 			x := kernel.BoolsOf(a[0])
 			return intColumn(t, n, kernel.Valid(n, a[0]), func(i int) (int64, bool) { return b2i(x.At(i)), true }), nil
 		}, false, nil
-	case to.IsInteger() && from.IsTimestamp():
-		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
-			x := ints(a[0], n)
-			return intColumn(t, n, kernel.Valid(n, a[0]), func(i int) (int64, bool) { return floorDiv(x.At(i), usPerSecond), true }), nil
-		}, false, nil
 	case to.IsApprox() && from.IsNumeric():
 		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
 			x := floats(a[0], n)
@@ -94,7 +89,7 @@ func caster(c *compiler, from, to types.Type, try bool) (f impl, fails bool, err
 			return floatColumn(t, n, kernel.Valid(n, a[0]), func(i int) (float64, bool) { return float64(b2i(x.At(i))), true }), nil
 		}, false, nil
 	case to.Kind == types.Decimal && (from.IsNumeric() || from.Kind == types.Boolean):
-		return toDecimal(from, to), false, nil
+		return toDecimal(from, to), from.IsApprox(), nil
 	case to.Kind == types.Boolean && from.IsNumeric():
 		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
 			valid := kernel.Valid(n, a[0])
@@ -115,11 +110,6 @@ func caster(c *compiler, from, to types.Type, try bool) (f impl, fails bool, err
 		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
 			x := ints(a[0], n)
 			return intColumn(t, n, kernel.Valid(n, a[0]), func(i int) (int64, bool) { return f(x.At(i)), true }), nil
-		}, false, nil
-	case from.IsInteger() && to.IsTimestamp():
-		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
-			x := ints(a[0], n)
-			return intColumn(t, n, kernel.Valid(n, a[0]), func(i int) (int64, bool) { return x.At(i) * usPerSecond, true }), nil
 		}, false, nil
 	case from.Kind == to.Kind && (to.Kind == types.Row || to.Kind == types.Array || to.Kind == types.Map || to.Kind == types.Multiset):
 		return castNested(c, from, to, try)
@@ -184,14 +174,20 @@ func toDecimal(from, to types.Type) impl {
 		case from.IsApprox():
 			x := floats(a[0], n) // Java widens a FLOAT first too: 0.1 is 0.10000000149011612
 			var buf [32]byte
-			return toNums(t, n, valid, func(i int) (num, bool) {
+			var err error
+			out := toNums(t, n, valid, func(i int) (num, bool) {
 				f := x.At(i)
-				if f != f || math.IsInf(f, 0) {
+				if f != f || math.IsInf(f, 0) { // even TRY_CAST fails
+					err = castError(string(appendFloat(buf[:0], f, 64)), to)
 					return num{}, false
 				}
 				v, fits, ok := parseDecimal(string(strconv.AppendFloat(buf[:0], f, 'e', -1, 64)), p, s)
 				return v, fits && ok
-			}), nil
+			})
+			if err != nil {
+				return nil, err
+			}
+			return out, nil
 		}
 		x, sx := decimals(a[0], n)
 		return toNums(t, n, valid, func(i int) (num, bool) { return rescale(x.At(i), sx, s, p) }), nil
@@ -299,8 +295,8 @@ func fromText(c *compiler, to types.Type, try bool) (impl, error) {
 	case to.Kind == types.Decimal:
 		return each(func(a kernel.Vec, n int, valid []byte, s kernel.Strs, bad func(string)) arrow.Array {
 			return toNums(t, n, valid, func(i int) (num, bool) {
-				v, fits, ok := parseDecimal(strings.TrimSpace(s.At(i)), int32(to.Precision), int32(to.Scale))
-				if !ok {
+				v, fits, ok := parseDecimal(strings.Trim(s.At(i), blank), int32(to.Precision), int32(to.Scale))
+				if !fits || !ok {
 					bad(s.At(i))
 				}
 				return v, fits && ok
@@ -309,7 +305,7 @@ func fromText(c *compiler, to types.Type, try bool) (impl, error) {
 	case to.Kind == types.Boolean:
 		return each(func(a kernel.Vec, n int, valid []byte, s kernel.Strs, bad func(string)) arrow.Array {
 			return toBools(n, valid, func(i int) (bool, bool) {
-				switch strings.ToLower(strings.TrimSpace(s.At(i))) {
+				switch strings.ToLower(s.At(i)) {
 				case "t", "true", "y", "yes", "1":
 					return true, true
 				case "f", "false", "n", "no", "0":

@@ -292,10 +292,14 @@ func parseTimestamp(s string, precision int) (int64, bool) {
 	h, ok1 := part(' ')
 	mi, ok2 := part(':')
 	sec, ok3 := part(':')
-	if !ok1 || !ok2 || !ok3 || h > 23 || mi > 59 || sec > 59 {
+	if !ok1 || !ok2 || !ok3 || h > 24 || mi > 59 || sec > 59 {
 		return 0, false
 	}
 	us += (h*3600 + mi*60 + sec) * usPerSecond
+	if h == 24 { // the midnight that ends the day
+		rest := strings.TrimLeft(strings.TrimPrefix(s[i:], "."), "0")
+		return us, mi == 0 && sec == 0 && rest == "" && len(s)-i <= 10
+	}
 	if i == len(s) {
 		return us, true
 	}
@@ -341,40 +345,4 @@ func parseDate(s string) (int64, bool) {
 		return 0, false
 	}
 	return dayNumber(v[0], int(v[1]), int(v[2])), true
-}
-
-// parseTime reads H[:m[:s[.fff]]] as milliseconds of the day.
-func parseTime(s string) (int64, bool) {
-	var v [3]int64
-	frac := ""
-	for k := 0; k < 3; k++ {
-		part, rest, more := s, "", false
-		if k < 2 {
-			part, rest, more = strings.Cut(s, ":")
-		} else {
-			part, frac, _ = strings.Cut(s, ".")
-		}
-		part = strings.TrimSpace(part)
-		n, j, ok := digits(part, 0, 1, 2)
-		if !ok || j != len(part) {
-			return 0, false
-		}
-		v[k] = n
-		if !more {
-			break
-		}
-		s = rest
-	}
-	if v[0] > 23 || v[1] > 59 || v[2] > 59 {
-		return 0, false
-	}
-	ms, scale := (v[0]*3600+v[1]*60+v[2])*1000, int64(100)
-	for _, c := range []byte(strings.TrimSpace(frac)) {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		ms += int64(c-'0') * scale
-		scale /= 10
-	}
-	return ms, true
 }

@@ -274,6 +274,10 @@ func (a *sumDecimal) result(dst array.Builder, row int32) {
 	x := a.sum[row].BigInt()
 	scale := a.scale
 	if a.form == formAvg {
+		if !a.sum[row].FitsInPrecision(38) { // AVG is SUM / COUNT
+			b.AppendNull()
+			return
+		}
 		// Enough digits below the result's last one are not needed: the division rounds half away from zero exactly.
 		x.Mul(x, pow10(max(0, a.outScale-scale)))
 		divisor := a.tmpDiv.SetInt64(a.n[row])

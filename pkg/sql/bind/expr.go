@@ -321,8 +321,12 @@ func (b *Binder) cast(s *scope, x *ast.Cast) plan.Expr {
 		b.fail(x.Type.Pos(), err)
 		return poison()
 	}
-	if !function.ExplicitCast(e.Type(), t) {
-		b.errorf(x.Pos(), "%s cannot be cast to %s", e.Type().AsNullable(), t)
+	if !function.ExplicitCast(e.Type(), t) || !singleUnit(e.Type(), t, x) {
+		if remedy := function.CastRemedy(e.Type(), t); remedy != "" {
+			b.remedy(x.Pos(), remedy, "%s cannot be cast to %s", e.Type().AsNullable(), t)
+		} else {
+			b.errorf(x.Pos(), "%s cannot be cast to %s", e.Type().AsNullable(), t)
+		}
 		return poison()
 	}
 	if x.Try {
@@ -332,6 +336,15 @@ func (b *Binder) cast(s *scope, x *ast.Cast) plan.Expr {
 		return &plan.Call{Func: "TRY_CAST", Args: []plan.Expr{e}, T: t.AsNullable()}
 	}
 	return function.Cast(e, t)
+}
+
+// singleUnit refuses casts between integers and intervals of several units, as Flink does.
+func singleUnit(from, to types.Type, x *ast.Cast) bool {
+	if to.IsInterval() && from.IsInteger() {
+		return x.Type.Unit.To == ""
+	}
+	lit, ok := x.X.(*ast.IntervalLit)
+	return !ok || !to.IsInteger() || lit.Unit.To == ""
 }
 
 func (b *Binder) row(s *scope, x *ast.Row) plan.Expr {
@@ -412,7 +425,7 @@ func upper(s string) string { return strings.ToUpper(s) }
 // difference binds (x - y) DAY: the interval between two points in time, of the unit's kind.
 func (b *Binder) difference(s *scope, x *ast.Difference) plan.Expr {
 	l, r := b.expr(s, x.X), b.expr(s, x.Y)
-	t, ok := function.Common(l.Type(), r.Type())
+	t, ok := function.Instants(l.Type(), r.Type())
 	switch {
 	case t.Kind == types.Null:
 		return poison()

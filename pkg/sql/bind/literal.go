@@ -25,17 +25,19 @@ func (b *Binder) number(n *ast.NumberLit, neg bool) plan.Expr {
 	if neg {
 		text = "-" + text
 	}
-	switch n.Kind {
-	case ast.Integer:
-		v, err := strconv.ParseInt(text, 10, 64)
-		if err == nil {
+	whole, frac, _ := strings.Cut(text, ".")
+	if n.Kind != ast.Approx && frac == "" { // 5. is an INT too
+		if v, err := strconv.ParseInt(whole, 10, 64); err == nil {
 			t := types.Of(types.BigInt)
 			if v == int64(int32(v)) {
 				t = types.Of(types.Int)
 			}
 			return lit(v, t)
 		}
-	case ast.Approx:
+		b.errorf(n.Pos(), "number %s is out of BIGINT's range", n.Text)
+		return poison()
+	}
+	if n.Kind == ast.Approx {
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil {
 			b.errorf(n.Pos(), "number %s is out of DOUBLE's range", n.Text)
@@ -43,7 +45,6 @@ func (b *Binder) number(n *ast.NumberLit, neg bool) plan.Expr {
 		}
 		return lit(f, types.Of(types.Double))
 	}
-	whole, frac, _ := strings.Cut(text, ".")
 	v, ok := new(big.Int).SetString(whole+frac, 10)
 	if !ok && whole+frac != "" {
 		v, ok = new(big.Int).SetString(strings.Replace(whole, "-", "-0", 1)+frac, 10)
@@ -52,7 +53,7 @@ func (b *Binder) number(n *ast.NumberLit, neg bool) plan.Expr {
 		b.errorf(n.Pos(), "%s is not a number", n.Text)
 		return poison()
 	}
-	digits := max(len(new(big.Int).Abs(v).String()), len(frac))
+	digits := len(strings.TrimPrefix(whole, "-")) + len(frac) // as written: 0.1 has two
 	if digits > 38 {
 		b.errorf(n.Pos(), "number %s has more than 38 digits", n.Text)
 		return poison()

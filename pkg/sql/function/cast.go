@@ -99,3 +99,20 @@ func CastAll(es []plan.Expr, t types.Type) []plan.Expr {
 	}
 	return out
 }
+
+// CastRemedy says what to write in place of a refused CAST, "" if there is nothing.
+func CastRemedy(from, to types.Type) string {
+	switch {
+	case from.IsNumeric() && to.Kind == types.TimestampLTZ:
+		return "write TO_TIMESTAMP_LTZ(number, 0) for seconds and TO_TIMESTAMP_LTZ(number, 3) for milliseconds"
+	case from.IsNumeric() && to.Kind == types.Timestamp:
+		return "write TO_TIMESTAMP(FROM_UNIXTIME(seconds))"
+	case from.IsTimestamp() && to.IsNumeric():
+		return "write UNIX_TIMESTAMP(CAST(value AS STRING)) for its seconds"
+	case from.IsInterval() && to.IsInteger(), from.IsInteger() && to.IsInterval():
+		return "use an interval of one unit: INTERVAL DAY, INTERVAL SECOND"
+	case from.IsBinary():
+		return "CAST it to STRING first"
+	}
+	return ""
+}

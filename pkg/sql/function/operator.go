@@ -22,7 +22,7 @@ func Binary(op string, a, b plan.Expr) (plan.Expr, error) {
 	case "||":
 		return concat(a, b)
 	}
-	if _, ok := Comparable(a.Type(), b.Type()); !ok {
+	if _, ok := Comparable(a.Type(), b.Type()); !ok || unordered(a.Type()) && (op == "<" || op == ">" || op == "<=" || op == ">=") {
 		return nil, badOperands(op, a, b)
 	}
 	if (op == "=" || op == "<>") && a.Type().Kind == types.Row && b.Type().Kind == types.Row && len(a.Type().Fields) > 0 {
@@ -34,8 +34,14 @@ func Binary(op string, a, b plan.Expr) (plan.Expr, error) {
 	}
 	a, b = sameDecimal(a, b.Type()), sameDecimal(b, a.Type())
 	t, _ := Comparable(a.Type(), b.Type())
+	if (op == "=" || op == "<>") && a.Type().IsApprox() && b.Type().IsApprox() && a.Type().Kind != b.Type().Kind {
+		t = types.Of(types.Float) // Flink's equality narrows a DOUBLE, its order widens a FLOAT
+	}
 	return &plan.Call{Func: op, Args: comparands(a, b, t), T: types.Of(types.Boolean).WithNull(nullable)}, nil
 }
+
+// unordered is true for types without an order.
+func unordered(t types.Type) bool { return t.Kind >= types.Array }
 
 // comparands casts both sides to t; character lengths do not matter to a comparison, so strings stay as they are.
 func comparands(a, b plan.Expr, t types.Type) []plan.Expr {
@@ -107,12 +113,16 @@ func arithmetic(op string, a, b plan.Expr) (plan.Expr, error) {
 	ta, tb = x.Type(), y.Type()
 	if (ta.Kind == types.Decimal || tb.Kind == types.Decimal) && !ta.IsApprox() && !tb.IsApprox() {
 		x, y = Cast(x, AsDecimal(ta)), Cast(y, AsDecimal(tb))
-		return &plan.Call{Func: op, Args: []plan.Expr{x, y}, T: DecimalOp(op, x.Type(), y.Type()).WithNull(nullable)}, nil
+		call := &plan.Call{Func: op, Args: []plan.Expr{x, y}, T: DecimalOp(op, x.Type(), y.Type()).WithNull(nullable)}
+		if op == "%" && x.Type().Scale == 0 && y.Type().Scale == 0 {
+			return Cast(call, tb.WithNull(nullable)), nil // Flink's MOD of whole numbers has its divisor's type
+		}
+		return call, nil
 	}
 	t := commonNumeric(ta, tb).WithNull(nullable)
 	call := &plan.Call{Func: op, Args: []plan.Expr{Cast(x, t), Cast(y, t)}, T: t}
 	if op == "%" && tb.IsInteger() && ta.IsInteger() {
-		return Cast(call, tb.WithNull(nullable)), nil // Flink's MOD has its divisor's type
+		return Cast(call, tb.WithNull(nullable)), nil
 	}
 	return call, nil
 }

@@ -80,7 +80,7 @@ func callSpecial(name string, args []plan.Expr) (e plan.Expr, done bool, err err
 		if len(args) != 3 || !isUnit(args[0]) || !temporal(args[1].Type()) || !temporal(args[2].Type()) {
 			return fail("TIMESTAMPDIFF(unit, timestamp, timestamp)")
 		}
-		t, ok := Common(args[1].Type(), args[2].Type())
+		t, ok := Instants(args[1].Type(), args[2].Type())
 		if !ok {
 			return fail("TIMESTAMPDIFF(unit, timestamp, timestamp)")
 		}
@@ -88,6 +88,20 @@ func callSpecial(name string, args []plan.Expr) (e plan.Expr, done bool, err err
 			T: types.Of(types.Int).WithNull(t.Nullable())}, true, nil
 	}
 	return nil, false, nil
+}
+
+// Instants is the type in which two times are subtracted: a DATE is its midnight, and one TIMESTAMP_LTZ makes both.
+func Instants(a, b types.Type) (types.Type, bool) {
+	nullable := a.Nullable() || b.Nullable()
+	p := max(a.Precision, b.Precision)
+	switch {
+	case a.Kind == b.Kind, b.Kind == types.Date && a.IsTimestamp():
+		a.Precision = p
+		return a.WithNull(nullable), true
+	case a.Kind == types.Date && b.IsTimestamp():
+		return b.WithNull(nullable), true
+	}
+	return types.TimestampLTZOf(p).WithNull(nullable), a.IsTimestamp() && b.IsTimestamp()
 }
 
 // typeOf is TYPEOF(value[, serializable]), which is known when the statement is read.
@@ -210,6 +224,9 @@ func coalesce(args []plan.Expr) (plan.Expr, error) {
 	t, ok := Common(ts...)
 	if !ok {
 		return nil, noCommon("COALESCE", args)
+	}
+	if t.Kind == types.Timestamp && slices.ContainsFunc(ts, func(t types.Type) bool { return t.Kind == types.TimestampLTZ }) {
+		t.Kind = types.TimestampLTZ // unlike in CASE
 	}
 	t = t.WithNull(nullable)
 	if len(args) == 1 {

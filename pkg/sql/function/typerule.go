@@ -33,15 +33,11 @@ func common2(a, b types.Type) (types.Type, bool) {
 	case a.IsString() && b.IsString(), a.IsBinary() && b.IsBinary():
 		return commonSequence(a, b), true
 	case a.IsTimestamp() && b.IsTimestamp():
-		k := types.Timestamp
-		if a.Kind == types.TimestampLTZ || b.Kind == types.TimestampLTZ {
-			k = types.TimestampLTZ
+		k := types.Timestamp // of TIMESTAMP and TIMESTAMP_LTZ too: the wall clock is compared
+		if a.Kind == b.Kind {
+			k = a.Kind
 		}
 		return types.Type{Kind: k, Precision: max(a.Precision, b.Precision)}, true
-	case a.Kind == types.Date && b.IsTimestamp():
-		return b, true
-	case b.Kind == types.Date && a.IsTimestamp():
-		return a, true
 	case a.Kind != b.Kind:
 		return types.Type{}, false
 	}
@@ -90,8 +86,7 @@ func commonNumeric(a, b types.Type) types.Type {
 	case a.IsApprox() && b.IsApprox():
 		return types.Of(a.Kind) // as Calcite, to which both are equally precise: the first one's
 	case a.IsApprox() || b.IsApprox():
-		if a.Kind == types.Float && b.Kind != types.Double && b.Kind != types.Decimal ||
-			b.Kind == types.Float && a.Kind != types.Double && a.Kind != types.Decimal {
+		if a.Kind == types.Float && b.IsInteger() || b.Kind == types.Float && a.IsInteger() {
 			return types.Of(types.Float)
 		}
 		return types.Of(types.Double)

@@ -351,13 +351,25 @@ func AppendDouble(dst []byte, f float64, bits int) []byte {
 		return dst
 	}
 	var buf [32]byte
-	mant, exp, _ := bytes.Cut(strconv.AppendFloat(buf[:0], f, 'e', -1, bits), []byte("e"))
+	text := strconv.AppendFloat(buf[:0], f, 'e', -1, bits)
+	if k := bytes.IndexByte(text, 'e'); k < 3 && math.Abs(f) < 1e-37 {
+		// Of a subnormal number with a single digit Java writes the nearest second one too: 4.9E-324.
+		if two := strconv.AppendFloat(nil, f, 'e', 1, bits); sameFloat(two, f, bits) {
+			text = two
+		}
+	}
+	mant, exp, _ := bytes.Cut(text, []byte("e"))
 	dst = append(dst, mant...)
 	if bytes.IndexByte(mant, '.') < 0 {
 		dst = append(dst, ".0"...)
 	}
 	k, _ := strconv.Atoi(string(exp))
 	return strconv.AppendInt(append(dst, 'E'), int64(k), 10)
+}
+
+func sameFloat(text []byte, f float64, bits int) bool {
+	back, err := strconv.ParseFloat(string(text), bits)
+	return err == nil && back == f
 }
 
 // AppendString appends text as a JSON string the way Jackson writes it.
