@@ -49,6 +49,10 @@ func TestRestoreDamaged(t *testing.T) {
 		"session": func() (operator.Stateful, error) {
 			return operator.NewWindowAgg(&plan.WindowAgg{Keys: []int{0}, Aggs: calls, Win: session}, in, operator.Options{})
 		},
+		"match": func() (operator.Stateful, error) {
+			n := matchRun([]int{0}, 1, nil, nil)
+			return operator.NewMatch(n, in, operator.Options{})
+		},
 	} {
 		op, err := make()
 		if err != nil {
@@ -66,7 +70,7 @@ func TestRestoreDamaged(t *testing.T) {
 			t.Fatal(err)
 		}
 		refused := 0
-		for _, table := range []string{"groups", "values0", "values1", "rows", "watermark"} {
+		for _, table := range []string{"groups", "values0", "values1", "rows", "keys", "watermark"} {
 			for n := 1; n < 90; n++ {
 				for _, damaged := range []cut{{s, table, n, 0}, {s, table, 0, n}} {
 					op, err := make()

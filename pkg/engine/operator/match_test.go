@@ -206,3 +206,68 @@ func TestMatchAgainstModel(t *testing.T) {
 		}
 	})
 }
+
+// TestMatchLimits: what would take unbounded memory is refused with a remedy.
+func TestMatchLimits(t *testing.T) {
+	one := func(op plan.PatternOp, lo, hi int, subs ...*plan.RowPattern) *plan.RowPattern {
+		return &plan.RowPattern{Op: op, Min: lo, Max: hi, Subs: subs}
+	}
+	a, b, x := &plan.RowPattern{}, &plan.RowPattern{Var: 1}, &plan.RowPattern{Var: 2}
+	node := func(p *plan.RowPattern) *plan.Match {
+		return &plan.Match{Input: matchInput(), PartitionBy: []int{0}, Order: []plan.SortKey{{Col: 3}}, TimeCol: 3, Pass: []int{0}, Vars: []string{"A", "B", "X"}, Pattern: p, Defines: make([]plan.Expr, 3)}
+	}
+	many := make([]*plan.RowPattern, 17)
+	for i := range many {
+		many[i] = a
+	}
+	for _, p := range []*plan.RowPattern{one(plan.PatternRepeat, 1, 1<<30, a), one(plan.PatternRepeat, 40_000, -1, one(plan.PatternSeq, 0, 0, a, b)), one(plan.PatternPermute, 0, 0, many...)} {
+		if _, err := operator.NewMatch(node(p), matchIn, operator.Options{}); err == nil || !strings.Contains(err.Error(), "needs more than") {
+			t.Errorf("%v", err)
+		}
+	}
+	if _, err := operator.NewMatch(node(one(plan.PatternRepeat, 1<<30, -1, one(plan.PatternSeq, 0, 0))), matchIn, operator.Options{}); err != nil {
+		t.Errorf("an empty pattern many times: %v", err)
+	}
+
+	run := func(n *plan.Match, rows int) (string, error) {
+		op, err := operator.NewMatch(n, matchIn, operator.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		for i := range rows {
+			fmt.Fprintf(&text, "+I[k, %d, 1, 2024-01-01T00:00:%02d]\n", i, i%60)
+		}
+		var c operatortest.Collect
+		if err := op.Process(0, operatortest.MustParse(matchIn, text.String()), c.Out); err != nil {
+			t.Fatal(err)
+		}
+		err = op.EndEpoch(operator.Epoch{Final: true}, c.Out)
+		return c.Take(), err
+	}
+	// Which rows were A and which B is told apart by the condition of X: two ways more with every row.
+	n := node(one(plan.PatternSeq, 0, 0, one(plan.PatternRepeat, 1, -1, one(plan.PatternAlt, 0, 0, a, b)), x))
+	last := slotRef(n, plan.MatchSlot{Kind: plan.SlotClassifier, Nav: plan.MatchNav{First: true}, T: tString})
+	n.Defines[2] = compare("=", last, &plan.Literal{Value: "none", T: tString.AsNotNull()})
+	if _, err := run(n, 12); err != nil {
+		t.Errorf("4096 partial matches: %v", err)
+	}
+	if _, err := run(n, 40); err == nil || !strings.Contains(err.Error(), "partial matches") {
+		t.Errorf("2^40 partial matches: %v", err)
+	}
+	// The same where conditions do not tell them apart.
+	n.Slots, n.Defines[2] = nil, compare("<", intLit(1), intLit(0))
+	if _, err := run(n, 40); err != nil {
+		t.Errorf("equal threads: %v", err)
+	}
+	// AFTER MATCH SKIP must lead on.
+	n = node(one(plan.PatternSeq, 0, 0, a, one(plan.PatternRepeat, 0, 1, b)))
+	n.Skip, n.SkipTo = plan.SkipToLast, []int{0}
+	if _, err := run(n, 3); err == nil || !strings.Contains(err.Error(), "for ever") {
+		t.Errorf("skip to the first row: %v", err)
+	}
+	n.SkipTo = []int{2}
+	if _, err := run(n, 3); err == nil || !strings.Contains(err.Error(), "no row of the match") {
+		t.Errorf("skip to nowhere: %v", err)
+	}
+}

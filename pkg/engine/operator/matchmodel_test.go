@@ -336,6 +336,9 @@ var modelMeasures = []struct {
 // nth is the number of the row that a navigation reaches, all rows having their place as number.
 func nth(start int, match []taken, pos int, vars []int, first bool, offset, shift, limit int) string {
 	var rows []int
+	if first {
+		pos = len(match) - 1
+	}
 	for i := range match[:pos+1] {
 		if vars == nil || slices.Contains(vars, match[i].v) {
 			rows = append(rows, start+i)

@@ -203,7 +203,7 @@ func (o *matchOutput) slot(w *matchWindow, s plan.MatchSlot) arrow.Array {
 	if s.Kind == plan.SlotClassifier {
 		names = array.NewStringBuilder(memory.DefaultAllocator)
 	}
-	w.each(s.Nav.Vars, s.Nav.Final, func(_ matchLine, hit *matchHit, places []int32, n int) {
+	w.each(s.Nav.Vars, s.Nav.Final || s.Nav.First, func(_ matchLine, hit *matchHit, places []int32, n int) {
 		at := n - 1 - s.Nav.Offset
 		if s.Nav.First {
 			at = s.Nav.Offset

@@ -11,6 +11,7 @@ type matchAttempt struct {
 	at      int // and of the next row to be read
 	threads []matchThread
 	nodes   []matchNode
+	limit   int   // of nodes, before the dead ones are looked for
 	found   bool  // a match is complete; those that are preferred to it are still looked for
 	best    int32 // its last node
 
@@ -174,8 +175,9 @@ func (m *matchMachine) advance(a *matchAttempt, last bool) error {
 	a.threads, m.next = m.next, a.threads
 	a.at++
 	a.asked = false
-	if len(a.nodes) > 1<<12 {
+	if len(a.nodes) > max(a.limit, 1<<12) {
 		a.trim()
+		a.limit = 2 * len(a.nodes)
 	}
 	return err
 }

@@ -87,7 +87,7 @@ const (
 )
 
 // MatchNav says which row a slot reads: the Offset-th row, from the first or the last, of those mapped to Vars (nil: to any); of the whole match if
-// Final, else up to the current row; and from there Shift rows on (NEXT) or back (PREV) in the partition. Without such a row the value is NULL.
+// Final or First, else up to the current row (in Defines always up to the current row); and from there Shift rows on (NEXT) or back (PREV) in the partition. Without such a row the value is NULL.
 type MatchNav struct {
 	Vars   []int
 	First  bool
