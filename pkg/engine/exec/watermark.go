@@ -54,7 +54,7 @@ func (r *run) advance(now time.Time, final bool) bool {
 		default:
 			for k, in := range n.Inputs() {
 				m := r.marks[r.g.index[in]]
-				if j, ok := in.(*plan.IntervalJoin); ok && m != operator.NoWatermark && m != operator.MaxWatermark {
+				if j, ok := in.(*plan.IntervalJoin); ok && !j.ProcTime && m != operator.NoWatermark && m != operator.MaxWatermark {
 					m -= operator.IntervalJoinDelay(j) // its rows may lag behind its own watermark
 				}
 				if k == 0 || m < mark {

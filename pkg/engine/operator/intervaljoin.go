@@ -262,6 +262,9 @@ func (s *intervalSide) decode(r int32, dst []array.Builder) error {
 func (j *intervalJoin) EndEpoch(e Epoch, out Output) error {
 	j.clock.endEpoch(e)
 	mark := e.Watermark
+	if j.node.ProcTime {
+		mark = e.Now.UnixMicro()
+	}
 	if e.Final {
 		mark = MaxWatermark
 	}

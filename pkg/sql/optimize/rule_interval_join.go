@@ -8,8 +8,8 @@ import (
 	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
 
-// intervalJoin recognises joins of append-only streams whose condition bounds the distance of two event-time columns from both sides.
-// Their state is bounded by the watermark, and they keep event time.
+// intervalJoin recognises joins of append-only streams whose condition bounds the distance of two event times, or of two processing times,
+// from both sides. Their state is bounded by the watermark or the clock, and they keep event time.
 func intervalJoin(r *run) {
 	r.transform(func(n plan.Node) plan.Node {
 		j, ok := n.(*plan.Join)
@@ -36,7 +36,10 @@ func intervalJoin(r *run) {
 			if lt >= nl || tr < nl || x.LeftTime >= 0 && (lt != x.LeftTime || tr != x.RightTime+nl) {
 				return false
 			}
-			x.LeftTime, x.RightTime = lt, tr-nl
+			if l.Out[lt].Attr != rt.Out[tr-nl].Attr {
+				return false
+			}
+			x.LeftTime, x.RightTime, x.ProcTime = lt, tr-nl, l.Out[lt].Attr == plan.ProcTime
 			step := int64(1000)
 			if l.Out[lt].Type.Precision > 3 || rt.Out[tr-nl].Type.Precision > 3 {
 				step = 1
@@ -78,11 +81,11 @@ func intervalJoin(r *run) {
 	})
 }
 
-// timeTerm reads an event-time column plus or minus a constant, in microseconds.
+// timeTerm reads a time attribute plus or minus a constant, in microseconds.
 func timeTerm(e plan.Expr, out plan.Schema) (col int, delta int64, ok bool) {
 	switch e := e.(type) {
 	case *plan.ColRef:
-		return e.Index, 0, out[e.Index].Attr == plan.RowTime
+		return e.Index, 0, out[e.Index].Attr != plan.NoTime
 	case *plan.Call:
 		switch e.Func {
 		case "CAST":
@@ -90,11 +93,15 @@ func timeTerm(e plan.Expr, out plan.Schema) (col int, delta int64, ok bool) {
 				return timeTerm(e.Args[0], out)
 			}
 		case "+", "-":
-			l, isLit := e.Args[1].(*plan.Literal)
+			x, by := e.Args[0], e.Args[1]
+			if _, first := x.(*plan.Literal); first && e.Func == "+" {
+				x, by = by, x
+			}
+			l, isLit := Fold(by).(*plan.Literal)
 			if !isLit || l.T.Kind != types.IntervalDayTime || l.Value == nil {
 				return 0, 0, false
 			}
-			col, delta, ok = timeTerm(e.Args[0], out)
+			col, delta, ok = timeTerm(x, out)
 			d := l.Value.(int64) * 1000
 			if e.Func == "-" {
 				d = -d

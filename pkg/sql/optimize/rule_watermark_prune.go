@@ -32,8 +32,10 @@ func waits(n plan.Node) bool {
 		return !n.Win.ProcTime
 	case *plan.Match:
 		return n.TimeCol >= 0 && !n.ProcTime
-	case *plan.WindowAssign, *plan.IntervalJoin, *plan.TemporalJoin:
+	case *plan.WindowAssign, *plan.TemporalJoin:
 		return true
+	case *plan.IntervalJoin:
+		return !n.ProcTime
 	case *plan.Deduplicate:
 		return n.TimeCol >= 0
 	case *plan.Sort:

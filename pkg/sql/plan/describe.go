@@ -213,6 +213,9 @@ func (n *IntervalJoin) Describe() string {
 	l.list("on", onKeys(in(n, 0), in(n, 1), n.LeftKeys, n.RightKeys))
 	l.add("time", "%s <= %s <= %s", shifted(in(n, 0).Name(n.LeftTime), n.Lower), in(n, 1).Name(n.RightTime),
 		shifted(in(n, 0).Name(n.LeftTime), n.Upper))
+	if n.ProcTime {
+		l.add("proctime", "true")
+	}
 	if n.Cond != nil {
 		l.add("where", "[%s]", n.Cond)
 	}

@@ -196,7 +196,7 @@ type Join struct {
 }
 
 // IntervalJoin joins rows whose event times satisfy left.LeftTime + Lower <= right.RightTime <= left.LeftTime + Upper
-// (microseconds). Its state is bounded by the watermark.
+// (microseconds). Its state is bounded by the watermark, or by the clock.
 type IntervalJoin struct {
 	P                   Props
 	Kind                JoinKind
@@ -204,7 +204,9 @@ type IntervalJoin struct {
 	LeftKeys, RightKeys []int
 	LeftTime, RightTime int
 	Lower, Upper        int64
-	Cond                Expr
+	// ProcTime: both times are the clock's at the rows' arrival.
+	ProcTime bool
+	Cond     Expr
 }
 
 // LookupJoin enriches rows from a table's store (FOR SYSTEM_TIME AS OF proctime). TableKeys are columns of Table (in
