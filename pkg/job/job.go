@@ -23,6 +23,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/obs"
 	"github.com/freshet-dw/freshet/pkg/sql"
 	"github.com/freshet-dw/freshet/pkg/sql/bind"
+	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 )
 
@@ -36,6 +37,8 @@ type Runtime struct {
 	// Settings are defaults for SET, as "execution.checkpointing.interval".
 	Settings map[string]string
 	Restart  fault.Policy
+	// Functions are the user functions that SQL may call or name in CREATE FUNCTION; nil: none.
+	Functions catalog.Functions
 	// Queries is the connector that shows SELECTs without INSERT, as a part of a file's job; empty: they are no part of it.
 	Queries string
 	// Ephemeral jobs leave nothing behind: their progress is of no use to a later run.
@@ -79,7 +82,7 @@ func (rt *Runtime) Compile(file, name string) (*Job, error) {
 
 // CompileText is Compile of a text that is called file in messages.
 func (rt *Runtime) CompileText(file, src, name string) (*Job, error) {
-	script, err := sql.Compile(file, src, sql.Options{Describer: rt.Connectors, Settings: rt.Settings, Queries: rt.Queries})
+	script, err := sql.Compile(file, src, sql.Options{Describer: rt.Connectors, Settings: rt.Settings, Functions: rt.Functions, Queries: rt.Queries})
 	if err != nil {
 		return nil, err
 	}

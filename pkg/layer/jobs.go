@@ -10,8 +10,11 @@ import (
 	"github.com/freshet-dw/freshet/pkg/connector"
 	"github.com/freshet-dw/freshet/pkg/connector/connectors"
 	"github.com/freshet-dw/freshet/pkg/engine/exec"
+	"github.com/freshet-dw/freshet/pkg/engine/udf"
+	"github.com/freshet-dw/freshet/pkg/engine/wasm"
 	"github.com/freshet-dw/freshet/pkg/job"
 	"github.com/freshet-dw/freshet/pkg/service"
+	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 	"github.com/freshet-dw/freshet/pkg/warehouse"
 )
 
@@ -23,13 +26,22 @@ func Connectors(d warehouse.Deps) *connector.Set {
 	})
 }
 
+// Functions are the user functions: those that the program was built with, and what WebAssembly modules hold.
+func Functions(d warehouse.Deps) (catalog.Functions, error) {
+	return udf.NewSet([]udf.Loader{wasm.NewLoader(wasm.Limits{})}, d.Functions...)
+}
+
 // Runtime makes the runtime that the warehouse's SQL files run in.
 func Runtime(d warehouse.Deps) (*job.Runtime, error) {
 	state, err := d.State()
 	if err != nil {
 		return nil, err
 	}
-	return &job.Runtime{Connectors: Connectors(d), State: state, Tel: d.Tel, Instance: d.Config.Instance, Settings: d.Settings()}, nil
+	functions, err := Functions(d)
+	if err != nil {
+		return nil, err
+	}
+	return &job.Runtime{Connectors: Connectors(d), Functions: functions, State: state, Tel: d.Tel, Instance: d.Config.Instance, Settings: d.Settings()}, nil
 }
 
 // JobModule is a target that runs all SQL files of some folders, each as a supervised job. All files are compiled before any of them starts, so that a

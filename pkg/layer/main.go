@@ -17,6 +17,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/obs"
 	"github.com/freshet-dw/freshet/pkg/service"
+	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 	"github.com/freshet-dw/freshet/pkg/warehouse"
 )
 
@@ -36,6 +37,8 @@ type Layer struct {
 	Shared func() *warehouse.Config
 	// Modules builds the targets once the configuration is read.
 	Modules func(d warehouse.Deps) []service.Module
+	// Functions are user functions in Go, for the layer's SQL.
+	Functions []*catalog.Function
 }
 
 // Main runs a layer's binary: flags, configuration, telemetry, targets, until a signal. It returns the exit code.
@@ -87,7 +90,7 @@ func (l Layer) run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	defer func() { _ = tel.Close(context.WithoutCancel(ctx)) }()
-	d := warehouse.Deps{Config: *shared, Dir: *dir, Tel: tel, Health: &obs.Health{}}
+	d := warehouse.Deps{Config: *shared, Dir: *dir, Tel: tel, Health: &obs.Health{}, Functions: l.Functions}
 	modules := l.Modules(d)
 	if *checkOnly {
 		_, err := service.Plan(WithAll(modules), Targets(*target)...)

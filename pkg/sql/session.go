@@ -38,6 +38,9 @@ func NewSession(opts Options) (*Session, error) {
 		settings = map[string]string{}
 	}
 	s := &Session{b: bind.New(opts.Describer, settings), settings: settings, opts: opts}
+	if opts.Functions != nil {
+		s.b.UseFunctions(opts.Functions)
+	}
 	var errs []error
 	for _, f := range opts.Include {
 		included, err := parse.File(f.Name, f.Src)
@@ -105,7 +108,7 @@ func (s *Session) job(err error) (*Outcome, error) {
 }
 
 func (s *Session) plan(sinks []*plan.Sink) (*plan.Plan, error) {
-	p := &plan.Plan{Sinks: sinks, Settings: maps.Clone(s.settings)}
+	p := &plan.Plan{Sinks: sinks, Settings: maps.Clone(s.settings), Functions: s.b.Functions()}
 	var trace func(string)
 	if s.opts.Trace != nil {
 		trace = func(rule string) { s.opts.Trace(rule, plan.Explain(p, plan.ShowTree)) }
@@ -119,7 +122,7 @@ func (s *Session) explain(e *ast.Explain) (*bind.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan.Plan{Sinks: sinks, Settings: maps.Clone(s.settings)}
+	p := &plan.Plan{Sinks: sinks, Settings: maps.Clone(s.settings), Functions: s.b.Functions()}
 	if err := optimize.Optimize(p, nil); err != nil {
 		return nil, err
 	}

@@ -22,6 +22,8 @@ type Options struct {
 	Describer catalog.Describer
 	// Settings hold before the file's first SET.
 	Settings map[string]string
+	// Functions are the user functions; nil: none.
+	Functions catalog.Functions
 	// Include are files whose tables and views are known from the start, the first declaration of each name.
 	Include []File
 	// Queries is the connector of the tables that SELECTs without INSERT write to, as part of the job. Empty: they are checked and left out.

@@ -21,6 +21,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/mysql"
 	"github.com/freshet-dw/freshet/pkg/obs"
 	"github.com/freshet-dw/freshet/pkg/redis"
+	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 )
 
 // FileName is the configuration's name in a warehouse directory.
@@ -65,6 +66,8 @@ type Deps struct {
 	Dir    string // the warehouse directory
 	Tel    *obs.Telemetry
 	Health *obs.Health
+	// Functions are the user functions in Go that the program was built with (package engine/udf makes them).
+	Functions []*catalog.Function
 }
 
 // Path resolves a path of the configuration against the warehouse directory.

@@ -66,7 +66,11 @@ func Open(ctx context.Context, d warehouse.Deps, c Config, folder string) (*Serv
 		return nil, err
 	}
 	set := layer.Connectors(d)
-	rt := &job.Runtime{Connectors: set, Tel: d.Tel, Settings: d.Settings()}
+	functions, err := layer.Functions(d)
+	if err != nil {
+		return nil, err
+	}
+	rt := &job.Runtime{Connectors: set, Functions: functions, Tel: d.Tel, Settings: d.Settings()}
 	var jobs []*job.Job
 	var errs []error
 	for _, f := range files {

@@ -62,7 +62,7 @@ func (w *worker) instance(i int, node plan.Node) error {
 	r := w.run
 	w.outs[i] = w.output(i)
 	opts := operator.Options{
-		Groups: r.cfg.Groups, Zone: r.cfg.Zone, First: w.id == 0, Now: func() time.Time { return r.epoch.Now },
+		Groups: r.cfg.Groups, Zone: r.cfg.Zone, First: w.id == 0, Functions: r.g.functions, Now: func() time.Time { return r.epoch.Now },
 		Late: func(n int) { r.cfg.Metrics.late(r.cfg.Name, n) },
 	}
 	var err error
@@ -133,7 +133,7 @@ func newOperator(node plan.Node, opts operator.Options) (operator.Operator, erro
 
 // Check finds what the engine cannot run in a plan, before anything is opened: functions without an evaluator, types that an operator cannot take.
 func Check(p *plan.Plan, zone *time.Location) error {
-	opts := operator.Options{Zone: zone, Now: time.Now}
+	opts := operator.Options{Zone: zone, Now: time.Now, Functions: p.Functions}
 	var errs []error
 	for _, node := range newGraph(p).nodes {
 		var err error

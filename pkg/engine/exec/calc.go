@@ -22,7 +22,7 @@ type calc struct {
 }
 
 func newCalc(n *plan.Calc, opts operator.Options) (*calc, error) {
-	o := expr.Options{Zone: opts.Zone}
+	o := opts.Expr()
 	c := &calc{now: opts.Now, used: make([]bool, len(n.Input.Props().Out))}
 	var err error
 	if n.Filter != nil {
@@ -103,7 +103,7 @@ type values struct {
 func newValues(n *plan.Values, mine bool, opts operator.Options) (*values, error) {
 	v := &values{mine: mine, now: opts.Now}
 	for _, row := range n.Rows {
-		s, err := expr.CompileAll(row, expr.Options{Zone: opts.Zone})
+		s, err := expr.CompileAll(row, opts.Expr())
 		if err != nil {
 			return nil, err
 		}

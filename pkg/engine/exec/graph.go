@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 )
 
@@ -22,10 +23,12 @@ type graph struct {
 	// depths in order: when depth d has emitted and all exchanges are empty, depth d+1 has all of the epoch's rows.
 	depth    []int
 	maxDepth int
+	// functions are the plan's user functions.
+	functions map[string]*catalog.Function
 }
 
 func newGraph(p *plan.Plan) *graph {
-	g := &graph{index: map[plan.Node]int{}}
+	g := &graph{index: map[plan.Node]int{}, functions: p.Functions}
 	var visit func(n plan.Node)
 	visit = func(n plan.Node) {
 		if _, ok := g.index[n]; ok {

@@ -27,7 +27,7 @@ type lookupJoin struct {
 }
 
 func newLookupJoin(ctx context.Context, n *plan.LookupJoin, l endpoint.Lookup, opts operator.Options, misses func(int)) (*lookupJoin, error) {
-	o := expr.Options{Zone: opts.Zone}
+	o := opts.Expr()
 	j := &lookupJoin{ctx: ctx, n: n, table: l, now: opts.Now, misses: misses}
 	var err error
 	if j.keys, err = expr.CompileAll(n.KeyExprs, o); err != nil {

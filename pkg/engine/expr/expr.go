@@ -17,6 +17,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/engine/batch"
 	"github.com/freshet-dw/freshet/pkg/engine/kernel"
 	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
@@ -25,6 +26,8 @@ import (
 type Options struct {
 	// Zone is the session's time zone, in which TIMESTAMP_LTZ is shown and parsed. Nil is UTC.
 	Zone *time.Location
+	// Functions are the user functions that calls may name.
+	Functions map[string]*catalog.Function
 }
 
 // Context is what an evaluation depends on besides its input.
@@ -69,7 +72,7 @@ func CompileAll(es []plan.Expr, opts Options) (*Set, error) {
 	if opts.Zone == nil {
 		opts.Zone = time.UTC
 	}
-	c := &compiler{zone: newZone(opts.Zone), funcs: functions(), lazy: lazyForms(), seen: map[string]*node{}}
+	c := &compiler{zone: newZone(opts.Zone), funcs: functions(), lazy: lazyForms(), user: opts.Functions, seen: map[string]*node{}}
 	s := &Set{}
 	for _, e := range es {
 		n, err := c.compile(e)

@@ -16,6 +16,7 @@ import (
 	"github.com/freshet-dw/freshet/pkg/engine/batch"
 	"github.com/freshet-dw/freshet/pkg/engine/kernel"
 	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
@@ -119,6 +120,7 @@ type compiler struct {
 	zone  *zone
 	funcs map[string]builder
 	lazy  map[string]lazyForm
+	user  map[string]*catalog.Function
 	seen  map[string]*node
 	count int
 }
@@ -173,6 +175,9 @@ func (c *compiler) call(n *node, e *plan.Call) error {
 		n.run = run
 	} else {
 		f := c.funcs[e.Func]
+		if f == nil {
+			f = c.userFunction(e.Func)
+		}
 		if f == nil {
 			return fault.WithRemedy(fault.Newf(fault.Config, "function %s is not known to the engine", e.Func), fault.DidYouMean(e.Func, sortedNames(c.funcs)))
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/freshet-dw/freshet/pkg/engine/state"
 	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
@@ -328,7 +329,10 @@ func (a *sumDecimal) load(row int32, data []byte) ([]byte, error) {
 }
 
 // newAccumulator makes the accumulator of one call. retract: the input takes rows back.
-func newAccumulator(c plan.AggCall, in []types.Type, retract bool) (accumulator, error) {
+func newAccumulator(c plan.AggCall, in []types.Type, functions map[string]*catalog.Function, retract bool) (accumulator, error) {
+	if name, _, ok := plan.UserFunction(c.Func); ok {
+		return newUserAcc(c, name, functions, retract)
+	}
 	arg := -1
 	var t types.Type
 	if len(c.Args) > 0 {

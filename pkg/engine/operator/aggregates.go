@@ -50,10 +50,10 @@ type distinct struct {
 	buf    []int32
 }
 
-func newAggregates(cs []plan.AggCall, in []types.Type, groups *state.Table, nGroups int, retract bool) (*aggregates, error) {
+func newAggregates(cs []plan.AggCall, in []types.Type, groups *state.Table, opts Options, retract bool) (*aggregates, error) {
 	a := &aggregates{in: newInput(in)}
 	elems := func() *elements {
-		e := newElements(fmt.Sprintf("values%d", len(a.elems)), groups, nGroups, &a.owners, retract)
+		e := newElements(fmt.Sprintf("values%d", len(a.elems)), groups, opts.groups(), &a.owners, retract)
 		a.elems = append(a.elems, e)
 		return e
 	}
@@ -84,7 +84,7 @@ func newAggregates(cs []plan.AggCall, in []types.Type, groups *state.Table, nGro
 				a.sets = append(a.sets, d)
 			}
 		}
-		acc, err := newAccumulator(c, in, retract)
+		acc, err := newAccumulator(c, in, opts.Functions, retract)
 		if err != nil {
 			return nil, err
 		}

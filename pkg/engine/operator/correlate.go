@@ -39,7 +39,7 @@ type tableFunc interface {
 // NewCorrelate makes the operator of a Correlate node whose input has columns of types in. Errors are of kind fault.Config: an argument or
 // condition that cannot be computed.
 func NewCorrelate(n *plan.Correlate, _ []types.Type, opts Options) (Operator, error) {
-	o := expr.Options{Zone: opts.zone()}
+	o := opts.Expr()
 	c := &correlate{node: n, opts: opts}
 	var err error
 	if c.args, err = expr.CompileAll(n.Args, o); err != nil {
@@ -50,11 +50,12 @@ func NewCorrelate(n *plan.Correlate, _ []types.Type, opts Options) (Operator, er
 			return nil, err
 		}
 	}
-	if n.Func != plan.Unnest || len(n.Args) != 1 {
-		return nil, fault.Newf(fault.Config, "there is no table function %s", n.Func)
+	if n.Func == plan.Unnest && len(n.Args) == 1 {
+		c.call = unnest{elem: n.Args[0].Type()}
+		return c, nil
 	}
-	c.call = unnest{elem: n.Args[0].Type()}
-	return c, nil
+	c.call, err = newUserTable(n, opts)
+	return c, err
 }
 
 // Process implements Operator.

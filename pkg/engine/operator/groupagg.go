@@ -63,7 +63,7 @@ func NewGroupAgg(n *plan.GroupAgg, in []types.Type, opts Options) (Stateful, err
 	g.groups.SetTTL(n.TTL)
 	g.groups.OnDrop = g.drop
 	var err error
-	if g.aggs, err = newAggregates(n.Aggs, in, g.groups, opts.groups(), n.Retract); err != nil {
+	if g.aggs, err = newAggregates(n.Aggs, in, g.groups, opts, n.Retract); err != nil {
 		return nil, err
 	}
 	for _, a := range n.Aggs {

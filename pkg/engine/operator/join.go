@@ -299,7 +299,7 @@ func newPairFilter(cond plan.Expr, left, right []arrow.DataType, opts Options) (
 	if cond == nil {
 		return nil, nil
 	}
-	f, err := expr.CompileFilter(cond, expr.Options{Zone: opts.zone()})
+	f, err := expr.CompileFilter(cond, opts.Expr())
 	if err != nil {
 		return nil, fmt.Errorf("join condition: %w", err)
 	}

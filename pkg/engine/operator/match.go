@@ -148,7 +148,7 @@ func (m *matchRecognize) compileArgs(opts Options) error {
 		}
 	}
 	var err error
-	m.args, err = expr.CompileAll(es, expr.Options{Zone: opts.Zone})
+	m.args, err = expr.CompileAll(es, opts.Expr())
 	return err
 }
 

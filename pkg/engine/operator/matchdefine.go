@@ -48,7 +48,7 @@ type matchAsk struct {
 func compileConds(n *plan.Match, m *matchMachine, opts Options) (*matchConds, error) {
 	c := &matchConds{node: n, conds: make([]matchCond, len(n.Vars)), ask: make([][]matchAsk, len(n.Vars)), cols: make([]arrow.Array, len(n.Slots)),
 		truth: make([][]bool, len(n.Vars)), bad: make([]bool, len(n.Vars))}
-	o := expr.Options{Zone: opts.Zone}
+	o := opts.Expr()
 	for _, s := range n.Slots {
 		if s.Kind == plan.SlotColumn || s.Kind == plan.SlotClassifier {
 			c.look, c.back = max(c.look, s.Nav.Shift), max(c.back, -s.Nav.Shift)
@@ -106,7 +106,7 @@ func (c *matchConds) keep(m *matchMachine, s plan.MatchSlot, v int) error {
 		if slices.ContainsFunc(m.ctx.aggs, func(a *contextAgg) bool { return s.Agg == a.index }) {
 			return nil
 		}
-		acc, err := newAccumulator(call.AggCall, exprTypes(c.node.AggArgs), false)
+		acc, err := newAccumulator(call.AggCall, exprTypes(c.node.AggArgs), nil, false)
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ func newMatchOutput(n *plan.Match, in []types.Type, opts Options) (*matchOutput,
 	for _, c := range n.Pass {
 		o.pass = append(o.pass, batch.ArrowType(in[c]))
 	}
-	eo := expr.Options{Zone: opts.Zone}
+	eo := opts.Expr()
 	var err error
 	if o.measures, err = expr.CompileAll(n.Measures, eo); err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func newMatchOutput(n *plan.Match, in []types.Type, opts Options) (*matchOutput,
 	for _, s := range o.slots {
 		if x := n.Slots[s]; x.Kind == plan.SlotAgg {
 			o.aggs = append(o.aggs, x.Agg)
-			if _, err := newAccumulator(n.Aggs[x.Agg].AggCall, o.argTypes, false); err != nil {
+			if _, err := newAccumulator(n.Aggs[x.Agg].AggCall, o.argTypes, nil, false); err != nil {
 				return nil, err
 			}
 		}
@@ -292,7 +292,7 @@ type matchGroups struct {
 func newMatchGroups(call plan.MatchAgg, ts []types.Type, in *input) (*matchGroups, error) {
 	g := &matchGroups{table: state.NewBytesTable()}
 	var err error
-	if g.aggs, err = newAggregates([]plan.AggCall{call.AggCall}, ts, g.table, 1, false); err != nil {
+	if g.aggs, err = newAggregates([]plan.AggCall{call.AggCall}, ts, g.table, Options{Groups: 1}, false); err != nil {
 		return nil, err
 	}
 	g.aggs.in = in

@@ -3,7 +3,9 @@ package operator
 import (
 	"time"
 
+	"github.com/freshet-dw/freshet/pkg/engine/expr"
 	"github.com/freshet-dw/freshet/pkg/engine/state"
+	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 )
 
 // Options are what operators need of the job that runs them. The zero value is a job with the default number of key groups, in UTC.
@@ -20,7 +22,12 @@ type Options struct {
 	// First is true for the one instance of an operator that answers for what has no key: it gives the result of an
 	// batch job's aggregate without keys over no rows.
 	First bool
+	// Functions are the user functions of the plan.
+	Functions map[string]*catalog.Function
 }
+
+// Expr are the options of the operators' expressions.
+func (o Options) Expr() expr.Options { return expr.Options{Zone: o.zone(), Functions: o.Functions} }
 
 func (o Options) groups() int {
 	if o.Groups > 0 {

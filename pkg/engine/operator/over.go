@@ -96,7 +96,7 @@ func NewOverAgg(n *plan.OverAgg, in []types.Type, opts Options) (Stateful, error
 	o.bag.groups.SetTTL(ttl)
 	o.bag.groups.OnDrop = o.drop
 	var err error
-	if o.aggs, err = newAggregates(n.Calls, in, o.bag.groups, opts.groups(), o.bounded); err != nil {
+	if o.aggs, err = newAggregates(n.Calls, in, o.bag.groups, opts, o.bounded); err != nil {
 		return nil, err
 	}
 	o.work.rows = batch.NewBuilder(o.layout.types...)

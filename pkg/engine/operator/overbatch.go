@@ -59,7 +59,7 @@ func newOverBatch(n *plan.OverAgg, in []types.Type, opts Options) (Stateful, err
 // aggregates makes the aggregates of one portion of partitions.
 func (o *overBatch) aggregates() (*aggregates, *state.Table, error) {
 	t := state.NewBytesTable()
-	a, err := newAggregates(o.calls, o.in, t, o.opts.groups(), o.node.Frame.Lower.Kind != plan.UnboundedPreceding)
+	a, err := newAggregates(o.calls, o.in, t, o.opts, o.node.Frame.Lower.Kind != plan.UnboundedPreceding)
 	return a, t, err
 }
 

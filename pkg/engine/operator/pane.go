@@ -57,6 +57,7 @@ type paneMaker struct {
 	in      []types.Type
 	codec   *state.Codec
 	nGroups int
+	opts    Options
 	retract bool
 	// suffixed keys hold more than the codec's row.
 	suffixed bool
@@ -68,7 +69,7 @@ func (m *paneMaker) make(id paneID) (*pane, error) {
 		p.groups = state.NewBytesTable()
 	}
 	var err error
-	p.aggs, err = newAggregates(m.calls, m.in, p.groups, m.nGroups, m.retract)
+	p.aggs, err = newAggregates(m.calls, m.in, p.groups, m.opts, m.retract)
 	return p, err
 }
 

@@ -55,7 +55,7 @@ func NewTemporalJoin(n *plan.TemporalJoin, left, right []types.Type, opts Option
 	j.build = [2]*batch.Builder{batch.NewBuilder(j.left.layout.types...), batch.NewBuilder(j.right.layout.types...)}
 	if n.Cond != nil {
 		var err error
-		if j.cond, err = expr.CompileFilter(n.Cond, expr.Options{Zone: opts.zone()}); err != nil {
+		if j.cond, err = expr.CompileFilter(n.Cond, opts.Expr()); err != nil {
 			return nil, fmt.Errorf("join condition: %w", err)
 		}
 	}

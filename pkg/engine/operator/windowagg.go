@@ -65,7 +65,10 @@ func NewWindowAgg(n *plan.WindowAgg, in []types.Type, opts Options) (Stateful, e
 	if _, err := w.maker.make(paneID{}); err != nil {
 		return nil, err
 	}
-	w.direct = n.Retract || slices.ContainsFunc(n.Aggs, func(a plan.AggCall) bool { return a.Func == "LISTAGG" })
+	w.direct = n.Retract || slices.ContainsFunc(n.Aggs, func(a plan.AggCall) bool {
+		name, _, user := plan.UserFunction(a.Func)
+		return a.Func == "LISTAGG" || user && !opts.Functions[name].Merge
+	})
 	switch {
 	case n.Win.Kind == plan.Tumble:
 		w.slice = n.Win.Size
@@ -85,7 +88,7 @@ func newPaneMaker(n *plan.WindowAgg, in []types.Type, opts Options) paneMaker {
 	for i, k := range n.Keys {
 		keys[i] = in[k]
 	}
-	return paneMaker{calls: n.Aggs, in: in, codec: state.NewCodec(batch.ArrowTypes(keys)), nGroups: opts.groups(), retract: n.Retract}
+	return paneMaker{calls: n.Aggs, in: in, codec: state.NewCodec(batch.ArrowTypes(keys)), nGroups: opts.groups(), opts: opts, retract: n.Retract}
 }
 
 func gcd(a, b int64) int64 {

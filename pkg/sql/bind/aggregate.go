@@ -150,7 +150,13 @@ func (b *Binder) aggCall(s *scope, x *ast.FuncCall) plan.Expr {
 		return poison()
 	}
 	var err error
-	if c.fn, c.args, c.t, err = function.Aggregate(form, args, len(s.agg.keys) > 0 || s.agg.win != nil); err != nil {
+	if f := b.findFunction(name); f != nil {
+		if c.args, err = userArgs(f, args); err != nil {
+			b.fail(x.Pos(), err)
+			return poison()
+		}
+		c.fn, c.t = b.called(f), f.Result.AsNullable()
+	} else if c.fn, c.args, c.t, err = function.Aggregate(form, args, len(s.agg.keys) > 0 || s.agg.win != nil); err != nil {
 		b.fail(x.Pos(), err)
 		return poison()
 	}

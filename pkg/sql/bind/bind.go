@@ -30,9 +30,12 @@ type Binder struct {
 	scans     map[string]*rel
 	caps      map[*catalog.Table]catalog.Caps
 	sinks     []*plan.Sink
-	shown     *Result        // of the last statement
-	corr      *correlation   // of the subquery whose SELECT is bound next
-	free      []*correlation // of the subqueries around that are bound free, outermost first
+	library   catalog.Functions // nil: no user functions
+	functions map[string]userFunction
+	used      map[string]*catalog.Function // by the names in plans
+	shown     *Result                      // of the last statement
+	corr      *correlation                 // of the subquery whose SELECT is bound next
+	free      []*correlation               // of the subqueries around that are bound free, outermost first
 	errs      []error
 	places    map[plan.Expr]ast.Pos // where column references stand, for messages
 }
@@ -48,7 +51,7 @@ type view struct {
 // New gives an empty Binder. Settings is read and written: SET statements change it.
 func New(d catalog.Describer, settings map[string]string) *Binder {
 	return &Binder{describer: d, settings: settings, ns: newNamespace(), tables: map[string]*catalog.Table{}, defs: map[string]*ast.CreateTable{}, views: map[string]*view{}, scans: map[string]*rel{},
-		caps: map[*catalog.Table]catalog.Caps{}, places: map[plan.Expr]ast.Pos{}}
+		used: map[string]*catalog.Function{}, caps: map[*catalog.Table]catalog.Caps{}, places: map[plan.Expr]ast.Pos{}}
 }
 
 // Tables are the declared tables in order of declaration.
@@ -100,6 +103,8 @@ func (b *Binder) Statement(s ast.Statement) error {
 		b.createTable(s)
 	case *ast.CreateView:
 		b.createView(s)
+	case *ast.CreateFunction:
+		b.createFunction(s)
 	case *ast.Insert:
 		b.insert(s)
 	case *ast.StatementSet:
@@ -228,6 +233,8 @@ func (b *Binder) drop(s *ast.Drop) {
 		case !s.IfExists:
 			b.remedy(s.Name.Pos(), fault.DidYouMean(key, sortedKeys(b.views)), "view %s does not exist", key)
 		}
+	case "FUNCTION":
+		b.dropFunction(s)
 	case "DATABASE", "CATALOG":
 		b.dropDatabase(s)
 	default:

@@ -19,7 +19,7 @@ func (b *Binder) call(s *scope, x *ast.FuncCall) plan.Expr {
 	switch {
 	case x.Over != nil:
 		return b.overCall(s, x)
-	case function.IsAggregate(name):
+	case b.isAggregate(name):
 		return b.aggCall(s, x)
 	case name == "GROUPING" || name == "GROUPING_ID" || name == "GROUP_ID":
 		return b.grouping(s, x)
@@ -42,6 +42,9 @@ func (b *Binder) call(s *scope, x *ast.FuncCall) plan.Expr {
 	}
 	if len(b.errs) > before {
 		return poison() // one message for one fault
+	}
+	if f := b.findFunction(name); f != nil {
+		return b.userCall(x, f, args)
 	}
 	switch {
 	case name == "TRIM" && len(args) == 3:

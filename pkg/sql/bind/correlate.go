@@ -9,12 +9,14 @@ import (
 )
 
 // correlated tells whether an item of FROM is computed from the row at its left.
-func correlated(t ast.TableRef) bool {
+func (b *Binder) correlated(t ast.TableRef) bool {
 	switch t := t.(type) {
 	case *ast.Unnest:
 		return true
 	case *ast.Derived:
 		return t.Lateral
+	case *ast.TableFunc:
+		return b.tableFunction(t) != nil
 	}
 	return false
 }
@@ -33,6 +35,8 @@ func (b *Binder) correlate(j *ast.Join, left *rel, with *ctes) *rel {
 	switch t := j.Right.(type) {
 	case *ast.Unnest:
 		return b.correlateCond(b.unnest(left, t), j, left)
+	case *ast.TableFunc:
+		return b.correlateCond(b.correlateFunction(left, t, b.tableFunction(t)), j, left)
 	case *ast.Derived:
 		if overUnnest(t.Query) {
 			return b.lateral(j, left, t)
@@ -145,7 +149,7 @@ func (b *Binder) lateral(j *ast.Join, left *rel, t *ast.Derived) *rel {
 	}
 	q := t.Query
 	s, ok := q.Body.(*ast.Select)
-	if !ok || len(q.With) > 0 || len(q.OrderBy) > 0 || q.Limit != nil || q.Offset != nil || s.Distinct || s.GroupBy != nil || s.Having != nil || hasAggregate(s) {
+	if !ok || len(q.With) > 0 || len(q.OrderBy) > 0 || q.Limit != nil || q.Offset != nil || s.Distinct || s.GroupBy != nil || s.Having != nil || b.hasAggregate(s) {
 		return refuse(t.Pos())
 	}
 	u, ok := s.From.(*ast.Unnest)

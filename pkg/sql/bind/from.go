@@ -27,6 +27,9 @@ func (b *Binder) from(t ast.TableRef, with *ctes) *rel {
 		r := b.query(t.Query, with)
 		return alias(b, r, t.Alias, "")
 	case *ast.TableFunc:
+		if f := b.tableFunction(t); f != nil {
+			return b.correlateFunction(nothing(t.Pos()), t, f)
+		}
 		return b.windowTVF(t, with)
 	case *ast.Unnest:
 		return b.unnest(nothing(t.Pos()), t)

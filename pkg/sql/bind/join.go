@@ -22,7 +22,7 @@ func (b *Binder) join(j *ast.Join, with *ctes) *rel {
 		}
 		return b.asOf(j, left, t, with)
 	}
-	if correlated(j.Right) {
+	if b.correlated(j.Right) {
 		if left == nil {
 			return nil
 		}

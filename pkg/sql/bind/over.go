@@ -101,7 +101,7 @@ func (b *Binder) overCall(s *scope, x *ast.FuncCall) plan.Expr {
 	}
 	isWindow := function.IsWindow(name)
 	switch {
-	case !isWindow && !function.IsAggregate(name):
+	case !isWindow && !b.isAggregate(name):
 		b.remedy(x.Pos(), "OVER takes aggregates, ROW_NUMBER, RANK, DENSE_RANK, PERCENT_RANK, CUME_DIST, NTILE, LAG and LEAD", "%s is no aggregate: OVER cannot stand with it", name)
 		return poison()
 	case isWindow && (x.Distinct || x.Filter != nil || x.Star):
@@ -140,6 +140,10 @@ func (b *Binder) overCall(s *scope, x *ast.FuncCall) plan.Expr {
 	var err error
 	if isWindow {
 		c.args, c.t, err = function.Window(name, args)
+	} else if f := b.findFunction(name); f != nil {
+		if c.args, err = userArgs(f, args); err == nil {
+			c.fn, c.t = b.called(f), f.Result.AsNullable()
+		}
 	} else if form, ok := aggregateForm(x); !ok && x.Nulls != "IGNORE" {
 		b.remedy(x.Pos(), "leave "+x.Nulls+" NULLS out", "%s takes no %s NULLS", name, x.Nulls)
 		return poison()

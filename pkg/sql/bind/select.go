@@ -31,7 +31,7 @@ func (b *Binder) selectBody(q *ast.Select, with *ctes) *rel {
 	}
 	r = &rel{node: r.node, fields: r.fields}
 	s := &scope{rel: r, clause: "SELECT", over: &overs{named: q.Windows}, subs: &subqueries{}, corr: corr, with: with}
-	if q.GroupBy != nil || q.Having != nil || hasAggregate(q) {
+	if q.GroupBy != nil || q.Having != nil || b.hasAggregate(q) {
 		s.agg = b.groupBy(r, q, with)
 	}
 	items := b.items(s, q)
@@ -170,7 +170,7 @@ func (b *Binder) rowStar(s *scope, x *ast.Star) []item {
 }
 
 // hasAggregate tells whether a SELECT without GROUP BY aggregates all rows.
-func hasAggregate(q *ast.Select) bool {
+func (b *Binder) hasAggregate(q *ast.Select) bool {
 	found := false
 	for _, it := range q.Items {
 		ast.Walk(it.X, func(n ast.Node) bool {
@@ -178,7 +178,7 @@ func hasAggregate(q *ast.Select) bool {
 			case *ast.Query:
 				return false
 			case *ast.FuncCall:
-				found = found || n.Over == nil && function.IsAggregate(n.FuncName())
+				found = found || n.Over == nil && b.isAggregate(n.FuncName())
 			}
 			return true
 		})

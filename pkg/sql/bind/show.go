@@ -85,7 +85,9 @@ func (b *Binder) show(s *ast.Show) *Result {
 				names = append(names, n)
 			}
 		}
-		r = listing("function name", names)
+		names = append(names, b.functionNames()...)
+		slices.Sort(names)
+		r = listing("function name", slices.Compact(names))
 	case "MODULES":
 		r = listing("module name", slices.Clone(b.ns.module))
 	case "FULL MODULES":
@@ -97,7 +99,9 @@ func (b *Binder) show(s *ast.Show) *Result {
 		}
 	case "CREATE TABLE", "CREATE VIEW", "CREATE CATALOG":
 		r = b.showCreate(s)
-	case "PROCEDURES", "JARS", "USER FUNCTIONS":
+	case "USER FUNCTIONS":
+		r = listing("function name", b.functionNames())
+	case "PROCEDURES", "JARS":
 		r = listing(strings.ToLower(strings.TrimSuffix(s.What, "S"))+"s", nil)
 	default:
 		b.remedy(s.Pos(), "in the shell, freshet sql, SHOW JOBS lists its jobs", "SHOW %s is not supported here", s.What)

@@ -187,6 +187,9 @@ func deterministic(e plan.Expr) bool {
 	ok := true
 	plan.Walk(e, func(x plan.Expr) bool {
 		if c, isCall := x.(*plan.Call); isCall {
+			if _, volatile, _ := plan.UserFunction(c.Func); volatile {
+				ok = false
+			}
 			switch c.Func {
 			case "RAND", "RAND_INTEGER", "UUID", "PROCTIME", "CURRENT_ROW_TIMESTAMP", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME",
 				"LOCALTIMESTAMP", "CURRENT_WATERMARK":

@@ -89,7 +89,7 @@ func (p *parser) function() *ast.CreateFunction {
 	p.expect("AS")
 	f.Class = p.stringLit()
 	if p.accept("LANGUAGE") {
-		f.Language = p.expectAny("JAVA", "SCALA", "PYTHON", "SQL")
+		f.Language = p.expectAny("JAVA", "SCALA", "PYTHON", "SQL", "GO", "WASM")
 	}
 	if p.accept("USING") {
 		f.Resources = commaList(p, func() *ast.FunctionResource {

@@ -57,6 +57,8 @@ type Plan struct {
 	Sinks    []*Sink
 	Nodes    []Node
 	Settings map[string]string
+	// Functions are the user functions that the plan calls.
+	Functions map[string]*catalog.Function
 }
 
 // Source scans a table. Out is: the physical and metadata columns named by Columns, in that order; computed columns are a

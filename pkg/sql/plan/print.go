@@ -92,6 +92,9 @@ func (e *Call) String() string {
 	for i, a := range e.Args {
 		args[i] = a.String()
 	}
+	if name, _, ok := UserFunction(e.Func); ok {
+		return name + "(" + strings.Join(args, ", ") + ")"
+	}
 	switch {
 	case infix(e.Func) && len(args) >= 2:
 		return strings.Join(operands(e.Args), " "+e.Func+" ")
@@ -164,7 +167,11 @@ func operands(args []Expr) []string {
 // String prints the call with column names of in: "COUNT(DISTINCT mid) FILTER (WHERE paid)".
 func (a AggCall) String(in Schema) string {
 	var b strings.Builder
-	b.WriteString(a.Func + "(")
+	name := a.Func
+	if user, _, ok := UserFunction(name); ok {
+		name = user
+	}
+	b.WriteString(name + "(")
 	if a.Distinct {
 		b.WriteString("DISTINCT ")
 	}

@@ -29,6 +29,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 )
 
 // Case is one job with its input and what must come out.
@@ -40,6 +42,8 @@ type Case struct {
 	In              map[string][]string
 	Out, Batch, Log map[string][]string
 	Error           string
+	// functions are the user functions; nil: those of userFunctions.
+	functions catalog.Functions
 	// Flink and NotYet are the reasons why the case is in the folder of that name.
 	Flink, NotYet string
 	// FlinkBatch says why only Flink's batch mode disagrees.

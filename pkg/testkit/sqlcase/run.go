@@ -165,7 +165,7 @@ func run(c *Case, w way) (*world, error) {
 		if leg > 200 {
 			return nil, fmt.Errorf("the job does not end")
 		}
-		final, err := start(world, set, text, w, leg, clock)
+		final, err := start(c, world, set, text, w, leg, clock)
 		if final && err == nil {
 			return world, nil
 		}
@@ -176,8 +176,12 @@ func run(c *Case, w way) (*world, error) {
 }
 
 // start runs the job once and tells whether it came to its end.
-func start(world *world, set *connector.Set, text string, w way, leg int, clock func() time.Time) (final bool, err error) {
-	script, err := sql.Compile("case.sql", text, sql.Options{Describer: set, Settings: map[string]string{optimize.SkipSetting: w.skip}})
+func start(c *Case, world *world, set *connector.Set, text string, w way, leg int, clock func() time.Time) (final bool, err error) {
+	functions, err := c.userFunctions()
+	if err != nil {
+		return false, err
+	}
+	script, err := sql.Compile("case.sql", text, sql.Options{Describer: set, Functions: functions, Settings: map[string]string{optimize.SkipSetting: w.skip}})
 	if err != nil {
 		return false, err
 	}
@@ -226,6 +230,11 @@ func (c *Case) text(d catalog.Describer) (string, error) {
 		return "", err
 	}
 	b := bind.New(d, map[string]string{})
+	functions, err := c.userFunctions()
+	if err != nil {
+		return "", err
+	}
+	b.UseFunctions(functions)
 	for _, s := range statements {
 		if err := b.Statement(s); err != nil {
 			return "", err

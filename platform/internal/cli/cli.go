@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/freshet-dw/freshet/pkg/fault"
+	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 )
 
 // Exit statuses, which scripts may rely on.
@@ -30,6 +31,8 @@ type Env struct {
 	Vars   []string  // environment variables as "NAME=value"
 	// Interruptible gives a context that the next Ctrl-C ends instead of the process's, until stop is called; nil where there is no such thing.
 	Interruptible func(ctx context.Context) (inner context.Context, stop func())
+	// Functions are user functions in Go, which SQL files and the shell may call: a program of one's own passes them.
+	Functions []*catalog.Function
 }
 
 // Command is a verb.

@@ -48,6 +48,6 @@ func runTargets(ctx context.Context, env Env, s *settings, flags *config.Flags, 
 		return err
 	}
 	defer func() { _ = tel.Close(context.WithoutCancel(ctx)) }()
-	d := warehouse.Deps{Config: s.Config, Dir: dir, Tel: tel, Health: &obs.Health{}}
+	d := warehouse.Deps{Config: s.Config, Dir: dir, Tel: tel, Health: &obs.Health{}, Functions: env.Functions}
 	return layer.Serve(ctx, d, s.modules(d), target, nil)
 }

@@ -97,7 +97,7 @@ func runFile(ctx context.Context, env Env, s *settings, flags *config.Flags, dir
 		return err
 	}
 	defer func() { _ = tel.Close(context.WithoutCancel(ctx)) }()
-	d := warehouse.Deps{Config: s.Config, Dir: dir, Tel: tel, Health: &obs.Health{}}
+	d := warehouse.Deps{Config: s.Config, Dir: dir, Tel: tel, Health: &obs.Health{}, Functions: env.Functions}
 	rt, err := layer.Runtime(d)
 	if err != nil {
 		return err
@@ -204,9 +204,13 @@ func explainCommand() Command {
 			if err != nil {
 				return fault.Wrap(fault.Config, err, "read SQL file")
 			}
-			d := warehouse.Deps{Config: s.Config, Dir: *dir, Tel: obs.Discard(), Health: &obs.Health{}}
-			rt := &job.Runtime{Connectors: layer.Connectors(d), Tel: d.Tel, Settings: d.Settings()}
-			script, err := sql.Compile(file, string(src), sql.Options{Describer: rt.Connectors, Settings: rt.Settings})
+			d := warehouse.Deps{Config: s.Config, Dir: *dir, Tel: obs.Discard(), Health: &obs.Health{}, Functions: env.Functions}
+			functions, err := layer.Functions(d)
+			if err != nil {
+				return err
+			}
+			rt := &job.Runtime{Connectors: layer.Connectors(d), Functions: functions, Tel: d.Tel, Settings: d.Settings()}
+			script, err := sql.Compile(file, string(src), sql.Options{Describer: rt.Connectors, Functions: functions, Settings: rt.Settings})
 			if err != nil {
 				return WithSource(err, string(src))
 			}

@@ -85,7 +85,7 @@ func runSQL(ctx context.Context, env Env, s *settings, flags *config.Flags, f sq
 		return err
 	}
 	defer func() { _ = tel.Close(context.WithoutCancel(ctx)) }()
-	d := warehouse.Deps{Config: s.Config, Dir: dir, Tel: tel, Health: &obs.Health{}}
+	d := warehouse.Deps{Config: s.Config, Dir: dir, Tel: tel, Health: &obs.Health{}, Functions: env.Functions}
 	rt, err := layer.Runtime(d)
 	if err != nil {
 		return err

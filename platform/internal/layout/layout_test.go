@@ -25,7 +25,7 @@ var order = [][]string{
 	{"kafka", "clickhouse", "redis", "hbase", "mysql"},
 	{"sql/types", "sql/javaregexp"}, {"sql/catalog", "sql/jsonpath"}, {"sql/ast", "sql/plan"}, {"sql/parse", "sql/function"}, {"sql/bind"}, {"sql/optimize"}, {"sql"},
 	{"engine/kernel"}, {"engine/batch"}, {"format"},
-	{"engine/state", "engine/expr", "engine/endpoint"}, {"engine/operator"}, {"engine/exec"},
+	{"engine/state", "engine/udf", "engine/endpoint"}, {"engine/expr", "engine/wasm"}, {"engine/operator"}, {"engine/exec"},
 	{"connector"}, {"job"}, {"warehouse"}, {"layer"}, {"testkit"},
 }
 

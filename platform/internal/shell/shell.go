@@ -66,7 +66,7 @@ func New(cfg Config) (*Shell, error) {
 	rt.Connectors = rt.Connectors.With(s.results)
 	s.cfg.Runtime = &rt
 	var err error
-	s.session, err = sql.NewSession(sql.Options{Describer: rt.Connectors, Settings: rt.Settings, Include: cfg.Include, Queries: connectorName})
+	s.session, err = sql.NewSession(sql.Options{Describer: rt.Connectors, Functions: rt.Functions, Settings: rt.Settings, Include: cfg.Include, Queries: connectorName})
 	return s, err
 }
 
