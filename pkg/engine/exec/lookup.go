@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -11,7 +10,6 @@ import (
 	"github.com/freshet-dw/freshet/pkg/engine/endpoint"
 	"github.com/freshet-dw/freshet/pkg/engine/expr"
 	"github.com/freshet-dw/freshet/pkg/engine/operator"
-	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
 )
 
@@ -24,11 +22,12 @@ type lookupJoin struct {
 	cond   *expr.Filter
 	now    func() time.Time
 	misses func(int)
+	pause  func(ctx context.Context, d time.Duration) error
 }
 
 func newLookupJoin(ctx context.Context, n *plan.LookupJoin, l endpoint.Lookup, opts operator.Options, misses func(int)) (*lookupJoin, error) {
 	o := opts.Expr()
-	j := &lookupJoin{ctx: ctx, n: n, table: l, now: opts.Now, misses: misses}
+	j := &lookupJoin{ctx: ctx, n: n, table: l, now: opts.Now, misses: misses, pause: pause}
 	var err error
 	if j.keys, err = expr.CompileAll(n.KeyExprs, o); err != nil {
 		return nil, err
@@ -46,12 +45,9 @@ func (j *lookupJoin) Process(_ int, b *batch.Batch, out operator.Output) error {
 	if err != nil {
 		return err
 	}
-	found, offsets, err := j.table.Lookup(j.ctx, batch.New(b.N, keys...))
+	found, offsets, err := j.lookUp(batch.New(b.N, keys...))
 	if err != nil {
-		return fmt.Errorf("look up %d keys in %s: %w", b.N, j.n.Table.Name, err)
-	}
-	if len(offsets) != b.N+1 {
-		return fault.Newf(fault.Internal, "lookup in %s gave %d offsets for %d keys", j.n.Table.Name, len(offsets), b.N)
+		return err
 	}
 	left := make([]int32, 0, b.N)
 	right := make([]int32, 0, b.N)

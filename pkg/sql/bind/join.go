@@ -152,7 +152,10 @@ func (b *Binder) lookupJoin(j *ast.Join, left *rel, t *ast.TableName) *rel {
 		b.remedy(j.Pos(), "write INNER or LEFT JOIN", "a look-up cannot be a %s join", joinKinds[j.Kind])
 		return nil
 	}
-	n := &plan.LookupJoin{Input: left.node, Left: j.Kind == ast.LeftJoin, Table: table}
+	n := &plan.LookupJoin{Input: left.node, Left: j.Kind == ast.LeftJoin, Table: table, Alias: t.Name.Last()}
+	if t.Alias != nil {
+		n.Alias = t.Alias.Name.Name
+	}
 	for i, c := range table.Columns {
 		if c.Kind != catalog.Computed {
 			n.Columns = append(n.Columns, i)
@@ -231,26 +234,8 @@ func (b *Binder) stateHints(r *rel, hints []*ast.Hint) {
 				}
 			}
 		case "LOOKUP":
-			opts := map[string]string{}
-			for _, o := range h.Options {
-				opts[o.Key.Value] = o.Value.Value
-			}
-			b.lookupHint(r.node, opts)
+			b.lookupHint(r.node, h)
 		}
-	}
-}
-
-// lookupHint finds the look-up that a LOOKUP('table'='t', …) hint means.
-func (b *Binder) lookupHint(node plan.Node, opts map[string]string) {
-	for node != nil {
-		if l, ok := node.(*plan.LookupJoin); ok && (opts["table"] == "" || opts["table"] == l.Table.Name) {
-			l.Hints = opts
-			return
-		}
-		if len(node.Inputs()) == 0 {
-			return
-		}
-		node = node.Inputs()[0]
 	}
 }
 

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"time"
+
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
 	"github.com/freshet-dw/freshet/pkg/sql/types"
 )
@@ -224,6 +226,16 @@ type LookupJoin struct {
 	Columns   []int
 	Cond      Expr
 	Hints     map[string]string
+	// Alias is the table's name in the query, for hints.
+	Alias string
+	// Retry asks again for keys without a row; nil: no.
+	Retry *LookupRetry
+}
+
+// LookupRetry is what the hint LOOKUP says of misses: ask Attempts times at most, with Delay in between.
+type LookupRetry struct {
+	Attempts int
+	Delay    time.Duration
 }
 
 // SortKey is one ORDER BY item.

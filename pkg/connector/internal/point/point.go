@@ -91,6 +91,9 @@ type entry struct {
 
 // New makes a lookup of j's columns.
 func New(j *plan.LookupJoin, s Settings, fetch Fetch) *Lookup {
+	if j.Retry != nil {
+		s.Missing = false // a key is asked for again because it may have come
+	}
 	l := &Lookup{s: s, fetch: fetch, cache: map[string]*list.Element{}, lru: list.New()}
 	if l.s.Now == nil {
 		l.s.Now = time.Now
