@@ -84,6 +84,7 @@ func (b *Binder) untie(outer plan.Node, r *rel, c *correlation, exact bool, pos 
 		keys[i] = i
 	}
 	d := &domain{b: b, owner: c, exact: exact, done: map[plan.Node]plan.Node{}, free: map[plan.Node]bool{}, pos: pos}
+	c.single = slices.ContainsFunc(r.node.Props().Keys, func(k []int) bool { return len(k) == 0 })
 	d.node = plan.New(&plan.GroupAgg{Input: calc(outer, nil, es, nil, pos), Keys: keys}, pos)
 	n := d.push(r.node)
 	if n == nil {

@@ -28,6 +28,8 @@ type correlation struct {
 	// free: outer columns stand anywhere in the subquery as freeRefs; used are those it names.
 	free bool
 	used []*plan.ColRef
+	// single: a free subquery gives one row at most for each outer row.
+	single bool
 }
 
 // outerRef is a column of the outer query inside a subquery.
@@ -423,7 +425,7 @@ func correlatedEquality(p plan.Expr) (in, out plan.Expr, ok bool) {
 // scalar is the value of a subquery of one column and at most one row.
 func (b *Binder) scalar(r *rel, s *subquery) plan.Expr {
 	c := s.corr
-	single := slices.ContainsFunc(s.rel.node.Props().Keys, func(k []int) bool {
+	single := c.single || slices.ContainsFunc(s.rel.node.Props().Keys, func(k []int) bool {
 		return !slices.ContainsFunc(k, func(i int) bool { return !tied(c.preds, i) })
 	})
 	if single {

@@ -44,6 +44,7 @@ func Rules() []Rule {
 		{"split_distinct", false, splitDistinct},
 		{"calc_merge", false, calcMerge},
 		{"fold", false, fold},
+		{"reuse", false, reuse},
 		{"batch_mode", true, batchMode},
 		{"changelog", true, changelog},
 		{"exchange", true, exchange},

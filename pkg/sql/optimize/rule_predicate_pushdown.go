@@ -65,9 +65,6 @@ func (r *run) push(c *plan.Calc) bool {
 			c.Filter = plan.And(stay...)
 		}
 		return len(down) > 0
-	case *plan.Correlate:
-		split(func(e plan.Expr) bool { return within(e, func(i int) bool { return i < len(n.Keep) }) })
-		down = through(down, n.Keep, n.Input)
 	case *plan.WindowAssign:
 		width := len(n.Input.Props().Out)
 		split(func(e plan.Expr) bool { return within(e, func(i int) bool { return i < width }) })
@@ -96,6 +93,10 @@ func (r *run) push(c *plan.Calc) bool {
 		split(among(n.PartitionBy))
 	case *plan.ChangelogNormalize:
 		split(among(n.Keys))
+	case *plan.Rank:
+		split(among(n.PartitionBy))
+	case *plan.Sort:
+		split(func(plan.Expr) bool { return true })
 	default:
 		return false
 	}
@@ -125,9 +126,6 @@ func through(conds []plan.Expr, keys []int, input plan.Node) []plan.Expr {
 }
 
 func (r *run) pushIntoJoin(c *plan.Calc, j *plan.Join) bool {
-	if j.Kind == plan.SemiJoin || j.Kind == plan.AntiJoin {
-		return false
-	}
 	nl := len(j.Left.Props().Out)
 	before := j.Kind
 	conds := plan.Conjuncts(c.Filter)
@@ -151,7 +149,7 @@ func (r *run) pushIntoJoin(c *plan.Calc, j *plan.Join) bool {
 		switch {
 		case !deterministic(e):
 			stay = append(stay, e)
-		case onLeft && (j.Kind == plan.InnerJoin || j.Kind == plan.LeftJoin):
+		case onLeft && j.Kind != plan.RightJoin && j.Kind != plan.FullJoin:
 			left = append(left, e)
 		case onRight && (j.Kind == plan.InnerJoin || j.Kind == plan.RightJoin):
 			right = append(right, remap(e, func(i int) int { return i - nl }))

@@ -147,7 +147,15 @@ func (g *generator) make(depth int) expression {
 		return expression{"SELECT id, k, n, x FROM " + e.as("q") + w, rows}
 	}
 	sub := func() expression { return g.make(depth - 1 - g.IntN(2)) }
-	switch g.IntN(16) {
+	switch g.IntN(21) {
+	case 16, 17:
+		return g.semi(sub(), sub())
+	case 18:
+		return g.set(sub(), sub())
+	case 19:
+		return g.scalar(sub(), sub())
+	case 20:
+		return g.lateral(sub(), sub())
 	case 11, 12:
 		return g.dedup()
 	case 13:
@@ -259,9 +267,6 @@ func (g *generator) byKey(e expression) expression {
 	}
 	out := expression{sql: "SELECT MAX(id) AS id, " + col + ", CAST(COUNT(*) FILTER (WHERE n > 1) AS INT) AS n, CAST(SUM(x) AS DECIMAL(10, 2)) AS x FROM " + e.as("q") + w + by}
 	gs := groups(rows, key)
-	if global && len(gs) == 0 {
-		gs = [][]tuple{nil} // at the end of the input there is one row
-	}
 	for _, rs := range gs {
 		if having && len(rs) >= 3 {
 			continue
