@@ -144,6 +144,12 @@ func (d *domain) tied(n plan.Node) bool {
 		v = d.hasFree(n.Cond)
 	case *plan.LookupJoin:
 		v = d.hasFree(n.Cond) || d.hasFree(n.KeyExprs...)
+	case *plan.TemporalJoin:
+		v = d.hasFree(n.Cond)
+	case *plan.Correlate:
+		v = d.hasFree(n.Cond) || d.hasFree(n.Args...)
+	case *plan.Match:
+		v = d.hasFree(n.Defines...) || d.hasFree(n.Measures...) || d.hasFree(n.AggArgs...)
 	case *plan.Values:
 		for _, r := range n.Rows {
 			v = v || d.hasFree(r...)
@@ -247,10 +253,30 @@ func (d *domain) rewrite(n plan.Node) plan.Node {
 		c := *n
 		c.Input, c.PartitionBy = in, append(slices.Clone(n.PartitionBy), d.columns(at)...)
 		return d.last(plan.New(&c, n.P.Pos), n, at)
+	case *plan.Correlate:
+		return d.correlate(n, in, at)
 	case *plan.Sort:
 		return in // of a subquery's rows the order does not matter
 	}
 	return d.refuse(n)
+}
+
+// correlate keeps the domain's columns beside those of n's input that n keeps.
+func (d *domain) correlate(n *plan.Correlate, in plan.Node, at int) plan.Node {
+	c := *n
+	kept := len(n.Keep)
+	c.P, c.Input, c.Keep, c.Args = plan.Props{}, in, append(slices.Clone(n.Keep), d.columns(at)...), nil
+	for _, a := range n.Args {
+		c.Args = append(c.Args, d.over(a, at))
+	}
+	moved := plan.Rewrite(n.Cond, func(x plan.Expr) plan.Expr {
+		if r, ok := x.(*plan.ColRef); ok && r.Index >= kept {
+			return &plan.ColRef{Index: r.Index + d.width(), Name: r.Name, T: r.T}
+		}
+		return nil
+	})
+	c.Cond = d.over(moved, kept)
+	return d.last(plan.New(&c, n.P.Pos), n, kept)
 }
 
 func (d *domain) refuse(n plan.Node) plan.Node {
