@@ -18,8 +18,18 @@ func envelopeFields(fields []format.Field) []format.Field {
 	return []format.Field{{Name: "before", Type: row}, {Name: "after", Type: row}, {Name: "op", Type: types.String()}}
 }
 
+// envelopeSchema is the schema of Debezium's messages around rows with the fields: a record or null, as in Flink.
+func envelopeSchema(fields []format.Field, legacy bool) (avro.Schema, error) {
+	text, err := appendSchema(nil, types.RowOf(rowFields(envelopeFields(fields))...), recordName, legacy)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSchema(string(text))
+}
+
 // change reads messages that were written with one schema of Debezium's.
 type change struct {
+	union         int // number of the record's branch if the schema is a union, else −1
 	steps         []changeStep
 	before, after *node
 	op            *node
@@ -37,7 +47,7 @@ func newChange(writer, reader avro.Schema, fields []format.Field) (*change, erro
 		return nil, errors.New("the schema is no record")
 	}
 	rs := &resolver{}
-	c := &change{}
+	c := &change{union: recordAt(writer)}
 	row := types.RowOf(rowFields(fields)...)
 	for _, f := range w.Fields() {
 		s := changeStep{skip: rs.skip(f.Type())}
@@ -70,6 +80,18 @@ func newChange(writer, reader avro.Schema, fields []format.Field) (*change, erro
 	return c, nil
 }
 
+// recordAt is the number of the branch of a union that is its record, −1 if s is no union.
+func recordAt(s avro.Schema) int {
+	if u, ok := deref(s).(*avro.UnionSchema); ok {
+		for i, b := range u.Types() {
+			if _, ok := deref(b).(*avro.RecordSchema); ok {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
 // DebeziumDecoder decodes Debezium's change messages in Avro. It is not safe for concurrent use.
 type DebeziumDecoder struct {
 	readers *readers[*change]
@@ -87,7 +109,7 @@ func NewDebeziumDecoder(fields, schema []format.Field, o ConfluentOptions) (*Deb
 	own := o.Schema
 	if own == nil {
 		var err error
-		if own, err = TableSchema(envelopeFields(schema), false); err != nil {
+		if own, err = envelopeSchema(schema, false); err != nil {
 			return nil, fault.Wrap(fault.Config, err, DebeziumName)
 		}
 	}
@@ -121,6 +143,11 @@ var errNoBefore = fault.WithRemedy(errors.New("before is null"),
 
 func (d *DebeziumDecoder) message(c *change, data []byte, out *batch.Builder, msg int32) error {
 	d.cur.reset(data)
+	if c.union >= 0 {
+		if i, err := d.cur.long(); err != nil || i != int64(c.union) {
+			return errors.Join(err, errors.New("the message is no record"))
+		}
+	}
 	var before, after int
 	var op []byte
 	for _, s := range c.steps {
@@ -212,6 +239,7 @@ func (d *DebeziumDecoder) row(n *node, which string, data []byte, at int, out *b
 // DebeziumEncoder encodes each row as a message of its own, as Flink does: +I and +U with op c, −U and −D with op d.
 type DebeziumEncoder struct {
 	start  *ConfluentEncoder // the beginning of messages
+	union  int               // number of the record's branch if the schema is a union, else −1
 	row    *Writer
 	fields []debeziumField
 }
@@ -230,7 +258,7 @@ func NewDebeziumEncoder(fields []format.Field, o ConfluentOptions) (*DebeziumEnc
 	own := o.Schema
 	if own == nil {
 		var err error
-		if own, err = TableSchema(envelopeFields(fields), o.Legacy); err != nil {
+		if own, err = envelopeSchema(fields, o.Legacy); err != nil {
 			return nil, fault.Wrap(fault.Config, err, DebeziumName)
 		}
 	}
@@ -238,7 +266,7 @@ func NewDebeziumEncoder(fields []format.Field, o ConfluentOptions) (*DebeziumEnc
 	if err != nil {
 		return nil, err
 	}
-	e := &DebeziumEncoder{start: start}
+	e := &DebeziumEncoder{start: start, union: recordAt(own)}
 	for _, f := range record(own).Fields() {
 		p := debeziumField{nullAt: -1, valueAt: -1}
 		if u, ok := deref(f.Type()).(*avro.UnionSchema); ok {
@@ -277,6 +305,9 @@ func (e *DebeziumEncoder) Encode(b *batch.Batch, emit func(row int, value []byte
 		buf, err := e.start.start()
 		if err != nil {
 			return err
+		}
+		if e.union >= 0 {
+			buf = appendLong(buf, int64(e.union))
 		}
 		has, op := byte('a'), byte('c')
 		if b.Kind(i).Retracts() {
