@@ -42,7 +42,7 @@ var signatures = []Signature{
 	// Collections.
 	{"CARDINALITY", "a", "INT"}, {"CARDINALITY", "m", "INT"}, {"ARRAY_SIZE", "a", "INT"}, {"ELEMENT", "a", "elem?"}, {"ARRAY_CONTAINS", "aE", "BOOLEAN"},
 	{"ARRAY_DISTINCT", "a", "=0"}, {"ARRAY_POSITION", "ae", "INT"}, {"ARRAY_REMOVE", "aE", "=0"}, {"ARRAY_REVERSE", "a", "=0"},
-	{"ARRAY_APPEND", "aE", "grown"}, {"ARRAY_PREPEND", "aE", "grown"}, {"ARRAY_SORT", "ab?b?", "=0"}, {"ARRAY_SLICE", "aii?", "=0"},
+	{"ARRAY_APPEND", "ae", "grown"}, {"ARRAY_PREPEND", "ae", "grown"}, {"ARRAY_SORT", "ab?b?", "=0"}, {"ARRAY_SLICE", "aii?", "=0"},
 	{"ARRAY_MAX", "a", "elem?"}, {"ARRAY_MIN", "a", "elem?"}, {"ARRAY_JOIN", "ass?", "STRING"}, {"ARRAY_CONCAT", "AA*", "c"},
 	{"ARRAY_UNION", "AA", "c"}, {"ARRAY_EXCEPT", "AA", "c"}, {"ARRAY_INTERSECT", "AA", "c"}, {"MAP_KEYS", "m", "keys"}, {"MAP_VALUES", "m", "values"},
 	{"MAP_ENTRIES", "m", "entries"}, {"MAP_FROM_ARRAYS", "aa", "pairs"}, {"MAP_UNION", "MM*", "c"},

@@ -26,7 +26,7 @@ func Common(ts ...types.Type) (t types.Type, ok bool) {
 
 func common2(a, b types.Type) (types.Type, bool) {
 	switch {
-	case a.EqualIgnoreNull(b):
+	case a.EqualIgnoreNull(b) && a.Kind < types.Array: // those that hold values differ in whether these may be NULL
 		return a.WithNull(a.Nullable() || b.Nullable()), true
 	case a.IsNumeric() && b.IsNumeric():
 		return commonNumeric(a, b), true
