@@ -151,6 +151,8 @@ func (a *multiEdge[T]) result(dst array.Builder, row int32) {
 	a.values.out(dst, v)
 }
 
+var comma = []byte(",")
+
 // newListAgg makes LISTAGG(x[, delimiter]); the delimiter is a column, "," if not given.
 func newListAgg(c plan.AggCall, retract bool) accumulator {
 	delim := -1
@@ -158,7 +160,7 @@ func newListAgg(c plan.AggCall, retract bool) accumulator {
 		delim = c.Args[1]
 	}
 	if retract {
-		return &multiListAgg{valueList: valueList{arg: c.Args[0]}, delimCol: delim, delim: []byte(",")}
+		return &multiListAgg{valueList: valueList{arg: c.Args[0]}, delimCol: delim}
 	}
 	return &listAgg{slot: slot[[]byte]{arg: c.Args[0], values: bytesValues}, delimCol: delim}
 }
@@ -187,18 +189,52 @@ func (a *listAgg) add(in *input, sel []int32) {
 			a.set(r, v[i])
 			continue
 		}
-		a.val[r] = append(append(a.val[r], delimiter(in, a.delimCol, i, []byte(","))...), v[i]...)
+		a.val[r] = append(append(a.val[r], delimiter(in, a.delimCol, i, comma)...), v[i]...)
 	}
 }
 
 // merge is never called: texts lose their delimiters when merged, so LISTAGG is not sliced.
 func (a *listAgg) merge(int32, accumulator, int32) {}
 
-// multiListAgg is LISTAGG over rows that may be taken back.
+// multiListAgg is LISTAGG over rows that may be taken back. A group's delimiter is that of its last row.
 type multiListAgg struct {
 	valueList
 	delimCol int
-	delim    []byte
+	delims   [][]byte // nil: a comma
+}
+
+func (a *multiListAgg) grow(n int) {
+	a.valueList.grow(n)
+	a.delims = extend(a.delims, n)
+}
+
+func (a *multiListAgg) reset(row int32) {
+	a.valueList.reset(row)
+	a.delims[row] = nil
+}
+
+func (a *multiListAgg) save(dst []byte, row int32) []byte {
+	return putString(a.valueList.save(dst, row), a.delim(row))
+}
+
+func (a *multiListAgg) load(row int32, data []byte) ([]byte, error) {
+	data, err := a.valueList.load(row, data)
+	if err != nil {
+		return nil, err
+	}
+	d, rest, err := getString(data)
+	if err != nil {
+		return nil, err
+	}
+	a.delims[row] = bytes.Clone(d)
+	return rest, nil
+}
+
+func (a *multiListAgg) delim(row int32) []byte {
+	if d := a.delims[row]; d != nil {
+		return d
+	}
+	return comma
 }
 
 func (a *multiListAgg) add(in *input, sel []int32) {
@@ -207,10 +243,13 @@ func (a *multiListAgg) add(in *input, sel []int32) {
 		if col.IsNull(int(i)) {
 			continue
 		}
-		if d := delimiter(in, a.delimCol, i, a.delim); !bytes.Equal(d, a.delim) {
-			a.delim = append([]byte(nil), d...)
+		r := in.rows[i]
+		if old := a.delim(r); a.delimCol >= 0 {
+			if d := delimiter(in, a.delimCol, i, old); !bytes.Equal(d, old) {
+				a.delims[r] = append([]byte{}, d...)
+			}
 		}
-		a.change(in.rows[i], in.signOf(i), v[i])
+		a.change(r, in.signOf(i), v[i])
 	}
 }
 
@@ -233,5 +272,5 @@ func (a *multiListAgg) result(dst array.Builder, row int32) {
 		dst.AppendNull()
 		return
 	}
-	appendBytes(dst, bytes.Join(a.items[row], a.delim))
+	appendBytes(dst, bytes.Join(a.items[row], a.delim(row)))
 }

@@ -21,7 +21,7 @@ func IntervalJoinDelay(n *plan.IntervalJoin) int64 {
 	if n.Lower < 0 {
 		lower = -n.Lower
 	}
-	return max(0, n.Upper, lower)
+	return max(0, n.Upper, lower) + 1 // a row without partner goes out when the watermark has passed its last partner's time
 }
 
 // intervalJoin is plan.IntervalJoin. A row is joined with the rows of the other side that are kept, and is kept itself until the
@@ -53,6 +53,9 @@ type intervalSide struct {
 	keys    []int
 	timeCol int
 	lo, hi  int64
+	// stay is how far the watermark must be past the last partner's time for a row to go: in an interval join a partner that comes with the
+	// watermark's time is still found, as in Flink.
+	stay    int64
 	outer   bool
 	lists   []ordered // by group; pre is the time
 	time    []int64   // by row
@@ -85,7 +88,7 @@ func NewIntervalJoin(n *plan.IntervalJoin, left, right []types.Type, opts Option
 	j := &intervalJoin{node: n, opts: opts, clock: opts.clock(), mark: NoWatermark, saved: NoWatermark}
 	newSide := func(name string, ts []types.Type, keys []int, timeCol int, lo, hi int64, outer bool) *intervalSide {
 		l := newLayout(ts, keys)
-		return &intervalSide{bag: newBag(name, l.key, opts.groups()), layout: l, keys: keys, timeCol: timeCol, lo: lo, hi: hi, outer: outer,
+		return &intervalSide{bag: newBag(name, l.key, opts.groups()), layout: l, keys: keys, timeCol: timeCol, lo: lo, hi: hi, stay: 1, outer: outer,
 			// Coarse enough for few buckets, fine enough that little is looked at twice.
 			expiry: newExpiry((n.Upper - n.Lower) / 64)}
 	}
@@ -250,7 +253,7 @@ func (s *intervalSide) forget(r int32) {
 }
 
 // end is the watermark at which row r goes.
-func (s *intervalSide) end(r int32) int64 { return plusTime(s.time[r], s.hi) }
+func (s *intervalSide) end(r int32) int64 { return plusTime(s.time[r], s.hi+s.stay) }
 
 func (s *intervalSide) seq(r int32) uint64 { return binary.BigEndian.Uint64(s.row(r)) }
 

@@ -43,7 +43,7 @@ func TestIntervalJoin(t *testing.T) {
 		port int
 		row  string
 		mark int // watermark after the row, seconds; 0: none
-	}{{0, l1, 0}, {0, lNull, 0}, {1, r1, 0}, {1, r2, 0}, {1, r3, 0}, {0, l3, 12}, {0, l2, 15}, {1, late, 17}, {1, r4, 18}, {0, leftRow("b", 1, 9), 60}}
+	}{{0, l1, 0}, {0, lNull, 0}, {1, r1, 0}, {1, r2, 0}, {1, r3, 0}, {0, l3, 12}, {0, l2, 16}, {1, late, 17}, {1, r4, 19}, {0, leftRow("b", 1, 9), 60}}
 	l9 := leftRow("b", 1, 9)
 	for kind, want := range map[plan.JoinKind]string{
 		plan.InnerJoin: text(pair(l1, r1), pair(l1, r2)),
@@ -104,15 +104,16 @@ func TestIntervalJoinAgainstModel(t *testing.T) {
 			sec, v int
 			text   string
 			null   bool
+			came   int // the watermark when it came
 		}
 		var rows [2][]row
-		now := 0 // the watermark
+		now, came := 0, -1000 // the watermark, and what it is to rows: nothing before the first epoch has ended
 		k.lines = func(t *rapid.T, port int) []string {
 			var lines []string
 			for range rapid.IntRange(0, 6).Draw(t, "rows") {
 				r := row{key: rapid.SampledFrom([]string{"a", "b", "NULL"}).Draw(t, "key"), sec: now + rapid.IntRange(1, 8).Draw(t, "ahead"),
 					v: rapid.IntRange(0, 3).Draw(t, "v")}
-				r.null = r.key == "NULL"
+				r.null, r.came = r.key == "NULL", came
 				r.text = leftRow(r.key, r.sec, r.v)
 				if port == 1 {
 					r.text = rightRow(r.key, r.sec, r.v)
@@ -124,6 +125,7 @@ func TestIntervalJoinAgainstModel(t *testing.T) {
 		}
 		k.mark = func(t *rapid.T, _ int64) int64 {
 			now += rapid.IntRange(0, 6).Draw(t, "step")
+			came = now
 			return int64(now) * oneSecond
 		}
 		k.want = func() []string {
@@ -132,7 +134,7 @@ func TestIntervalJoinAgainstModel(t *testing.T) {
 			const null = "[NULL, NULL, NULL]"
 			hit := make([]bool, len(rows[1]))
 			for _, l := range rows[0] {
-				found := false
+				found, over := false, false
 				for i, r := range rows[1] {
 					d := int64(r.sec-l.sec) * oneSecond
 					if l.null || r.null || l.key != r.key || d < n.Lower || d > n.Upper || cond && l.v >= r.v {
@@ -141,13 +143,20 @@ func TestIntervalJoinAgainstModel(t *testing.T) {
 					found, hit[i] = true, true
 					out = append(out, pair(l.text, r.text))
 				}
-				// Without partners a row goes out when none can come any more.
-				if over := l.null || int64(l.sec)*oneSecond+n.Upper <= int64(now)*oneSecond; !found && over && (kind == plan.LeftJoin || kind == plan.FullJoin) {
+				// Without partners a row goes out when the watermark has passed the last one's time, at once if it had reached it.
+				if last := int64(l.sec)*oneSecond + n.Upper; l.null || last <= int64(l.came)*oneSecond || last < int64(now)*oneSecond {
+					over = true
+				}
+				if !found && over && (kind == plan.LeftJoin || kind == plan.FullJoin) {
 					out = append(out, pair(l.text, null))
 				}
 			}
 			for i, r := range rows[1] {
-				if over := r.null || int64(r.sec)*oneSecond-n.Lower <= int64(now)*oneSecond; !hit[i] && over && (kind == plan.RightJoin || kind == plan.FullJoin) {
+				over := false
+				if last := int64(r.sec)*oneSecond - n.Lower; r.null || last <= int64(r.came)*oneSecond || last < int64(now)*oneSecond {
+					over = true
+				}
+				if !hit[i] && over && (kind == plan.RightJoin || kind == plan.FullJoin) {
 					out = append(out, pair(null, r.text))
 				}
 			}
@@ -174,7 +183,7 @@ func TestIntervalJoinChecks(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	for _, c := range []struct{ lower, upper, want int64 }{{-2, 5, 5}, {-9, 5, 9}, {1, 3, 3}, {-5, -1, 5}} {
-		if got := operator.IntervalJoinDelay(intervalNode(0, c.lower, c.upper)); got != c.want*oneSecond {
+		if got := operator.IntervalJoinDelay(intervalNode(0, c.lower, c.upper)); got != c.want*oneSecond+1 {
 			t.Errorf("bounds %d … %d: delay %d", c.lower, c.upper, got)
 		}
 	}

@@ -54,6 +54,7 @@ const (
 func TestCompare(t *testing.T) {
 	all := answer(t, strings.Join([]string{added, before, between, again, after}, ","))
 	once := answer(t, added)
+	keyed := answer(t, `{"t":"o","k":"+I","v":["a","1"],"key":["a"],"turn":0},{"t":"o","k":"+U","v":["a","2"],"key":["a"],"turn":1}`)
 	failed := &Answer{Error: "no"}
 	rows := func(ls ...string) map[string][]string { return map[string][]string{"o": ls} }
 	for _, c := range []struct {
@@ -73,10 +74,14 @@ func TestCompare(t *testing.T) {
 		{"batch known to differ, but stream too", sqlcase.Case{Out: rows("[a, 2]"), FlinkBatch: "why"}, all, once, "o on Flink"},
 		{"batch fails", sqlcase.Case{Out: rows("[a, 3]")}, all, failed, "Flink fails in batch mode"},
 		{"log", sqlcase.Case{Log: rows("+I[a, 1]", "-U[a, 1]", "+U[a, 2]", "-U[a, 2]", "+U[a, 3]")}, all, nil, ""},
+		{"log of other kinds", sqlcase.Case{Log: rows("+I[a, 1]", "-D[a, 1]", "+I[a, 2]", "-U[a, 2]", "+U[a, 3]")}, all, nil, ""},
 		{"net log", sqlcase.Case{Log: rows("+I[a, 1]", "-U[a, 1]", "+U[a, 3]")}, all, nil, ""},
 		{"net over turns", sqlcase.Case{Log: rows("+I[a, 3]")}, all, nil, "changelog of o"},
 		{"longer log", sqlcase.Case{Log: rows("+I[a, 1]", "-U[a, 1]", "+U[a, 3]", "+I[b, 1]")}, all, nil, "changelog of o"},
 		{"shorter log", sqlcase.Case{Log: rows("+I[a, 1]")}, all, nil, "changelog of o"},
+		{"log by key", sqlcase.Case{Log: rows("+I[a, 1]", "-U[a, 1]", "+U[a, 2]")}, keyed, nil, ""},
+		{"other log by key", sqlcase.Case{Log: rows("+I[a, 1]", "-D[a, 1]", "+U[a, 2]")}, keyed, nil, "changelog of o"},
+		{"unknown log", sqlcase.Case{Log: rows("?")}, all, nil, "changelog of o"},
 		{"error", sqlcase.Case{Error: "x"}, failed, nil, ""},
 		{"no error", sqlcase.Case{Error: "x"}, all, nil, "Flink runs it"},
 		{"fails", sqlcase.Case{Out: rows()}, failed, nil, "Flink fails"},
