@@ -253,20 +253,6 @@ func (a *multiListAgg) add(in *input, sel []int32) {
 	}
 }
 
-// save keeps the delimiter beside the values: it is one for all of a group.
-func (a *multiListAgg) save(dst []byte, row int32) []byte {
-	return a.valueList.save(putString(dst, a.delim), row)
-}
-
-func (a *multiListAgg) load(row int32, data []byte) ([]byte, error) {
-	delim, rest, err := getString(data)
-	if err != nil {
-		return nil, err
-	}
-	a.delim = append([]byte(nil), delim...)
-	return a.valueList.load(row, rest)
-}
-
 func (a *multiListAgg) result(dst array.Builder, row int32) {
 	if len(a.items[row]) == 0 {
 		dst.AppendNull()

@@ -69,6 +69,9 @@ final class CaseRun {
         env.setParallelism(1);
         if (!batch) {
             env.enableCheckpointing(TimeUnit.DAYS.toMillis(1));
+            // A checkpoint that a task's end overtakes is tried again.
+            env.getCheckpointConfig().setCheckpointTimeout(TimeUnit.SECONDS.toMillis(4));
+            env.getCheckpointConfig().setTolerableCheckpointFailureNumber(Integer.MAX_VALUE);
             env.setBufferTimeout(0);
         }
         EnvironmentSettings.Builder settings = EnvironmentSettings.newInstance().withConfiguration(conf);

@@ -85,13 +85,13 @@ final class Driver {
         return status.isTerminalState() || status == JobStatus.FAILING || status == JobStatus.CANCELLING;
     }
 
-    /** Waits until all tasks run: before that no checkpoint can be had. */
+    /** Waits until all tasks run, or have ended as that of VALUES may: before that no checkpoint can be had. */
     private void running() throws Exception {
         while (true) {
             AccessExecutionGraph graph = cluster.getExecutionGraph(id).get();
             boolean all = true;
             for (AccessExecutionVertex v : graph.getAllExecutionVertices()) {
-                all &= v.getExecutionState() == ExecutionState.RUNNING;
+                all &= v.getExecutionState() == ExecutionState.RUNNING || v.getExecutionState() == ExecutionState.FINISHED;
             }
             if (all) {
                 return;
