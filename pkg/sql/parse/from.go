@@ -139,6 +139,10 @@ func (p *parser) tableSuffix(x ast.TableRef, start ast.Pos) ast.TableRef {
 	}
 	if a := p.tableAlias(); a != nil {
 		setAlias(x, a)
+		if _, done := x.(*ast.MatchRecognize); !done && p.is("MATCH_RECOGNIZE") { // the standard's place of the input's alias
+			setLoc(x, p.since(start))
+			return p.tableSuffix(x, start)
+		}
 	}
 	if t, ok := x.(*ast.TableName); ok && p.is("TABLESAMPLE") {
 		t.Sample = p.sample()
