@@ -71,6 +71,15 @@ type Session interface {
 	Close() error
 }
 
+// LateSession is a Session that keeps late rows in its transaction.
+type LateSession interface {
+	Session
+	WriteLate(ctx context.Context, r endpoint.LateRows) error
+}
+
+// LateTopicSetting names the topic to which late rows are written.
+const LateTopicSetting = "freshet.late-rows.topic"
+
 // Env is what a job's connectors share.
 type Env struct {
 	// Job names the job: consumer group, state directory, insert tokens.

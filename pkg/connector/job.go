@@ -20,6 +20,7 @@ type Job struct {
 	set     *Set
 	env     *Env
 	session Session
+	late    LateSession // set when late rows are to be kept
 	scans   []*scan // in plan order
 	inLog   map[plan.Node]bool
 	outside bool // a sink is outside the transaction
@@ -76,10 +77,17 @@ func (s *Set) Open(ctx context.Context, env *Env, p *plan.Plan) (*Job, error) {
 			j.outside = true
 		}
 	}
+	if p.Settings[LateTopicSetting] != "" && log == nil {
+		return nil, errors.Join(fault.WithRemedy(fault.Newf(fault.Config, "setting %s: the job has no Kafka table, in whose transaction late rows are written", LateTopicSetting),
+			"leave the setting out, or read from or write to Kafka"), j.Close())
+	}
 	if log != nil {
 		var err error
 		if j.session, err = log.OpenSession(ctx, env, p, sources, sinks); err != nil {
 			return nil, errors.Join(err, j.Close())
+		}
+		if s, ok := j.session.(LateSession); ok && p.Settings[LateTopicSetting] != "" {
+			j.late = s
 		}
 		j.logDone = len(sources) == 0
 	} else {
@@ -87,6 +95,12 @@ func (s *Set) Open(ctx context.Context, env *Env, p *plan.Plan) (*Job, error) {
 	}
 	return j, nil
 }
+
+// WantsLate implements endpoint.LateWriter.
+func (j *Job) WantsLate() bool { return j.late != nil }
+
+// WriteLate implements endpoint.LateWriter.
+func (j *Job) WriteLate(ctx context.Context, r endpoint.LateRows) error { return j.late.WriteLate(ctx, r) }
 
 func (j *Job) progressName() string { return path.Join(j.env.Job, "progress.json") }
 

@@ -36,6 +36,7 @@ type session struct {
 	log     *slog.Logger
 	cfg     kafka.Config
 	dead    string
+	late    string // topic of late rows, "" for none
 	group   string
 	client  *kgo.GroupTransactSession
 	adm     *kadm.Client
@@ -66,7 +67,7 @@ type tp struct {
 
 // OpenSession implements connector.Log.
 func (c *Connector) OpenSession(ctx context.Context, env *connector.Env, p *plan.Plan, sources []*plan.Source, sinks []*plan.Sink) (connector.Session, error) {
-	s := &session{ctx: context.WithoutCancel(ctx), env: env, log: env.Tel.Log, group: env.Job, dead: c.DeadLetter, tables: map[plan.Node]*table{}, byTopic: map[string][]int{}, sources: sources,
+	s := &session{ctx: context.WithoutCancel(ctx), env: env, log: env.Tel.Log, group: env.Job, dead: c.DeadLetter, late: p.Settings[connector.LateTopicSetting], tables: map[plan.Node]*table{}, byTopic: map[string][]int{}, sources: sources,
 		positions: map[tp]int64{}, ends: map[tp]int64{}, partitions: map[string]int32{}, joined: make(chan struct{}, 1)}
 	if s.dead == "" {
 		s.dead = DeadLetterTopic

@@ -32,7 +32,7 @@ func (s *session) matching(ctx context.Context, re *regexp.Regexp) ([]string, er
 	}
 	var out []string
 	for _, name := range all.Names() {
-		if re.MatchString(name) && name != s.dead && name != ControlTopic {
+		if re.MatchString(name) && name != s.dead && name != s.late && name != ControlTopic {
 			out = append(out, name)
 		}
 	}
@@ -104,6 +104,9 @@ func (s *session) discover(ctx context.Context) {
 // ensureTopics creates what the job writes and does not exist, waits for nothing else, and counts the partitions of what it reads.
 func (s *session) ensureTopics(ctx context.Context) error {
 	want := map[string]kafka.Topic{s.dead: {Name: s.dead, Partitions: 1}}
+	if s.late != "" {
+		want[s.late] = kafka.Topic{Name: s.late, Partitions: 1}
+	}
 	for n, t := range s.tables {
 		for _, topic := range t.topics {
 			k := kafka.Topic{Name: topic, Partitions: 4}

@@ -77,6 +77,22 @@ type Lookup interface {
 	Close() error
 }
 
+// LateRows are rows that came too late for the operator that was to take them.
+type LateRows struct {
+	// Operator is the operator's line in EXPLAIN.
+	Operator string
+	Columns  plan.Schema
+	Rows     *batch.Batch
+}
+
+// LateWriter is a Job that keeps late rows, inside its transaction: they are there exactly when the offsets have moved past them.
+type LateWriter interface {
+	// WantsLate tells whether the job was asked to keep them.
+	WantsLate() bool
+	// WriteLate may be called from all workers at once.
+	WriteLate(ctx context.Context, r LateRows) error
+}
+
 // Progress is what one commit moves: the positions after the epoch and the snapshot that belongs to them.
 type Progress struct {
 	Epoch     int64

@@ -63,7 +63,13 @@ func (w *worker) instance(i int, node plan.Node) error {
 	w.outs[i] = w.output(i)
 	opts := operator.Options{
 		Groups: r.cfg.Groups, Zone: r.cfg.Zone, First: w.id == 0, Functions: r.g.functions, Now: func() time.Time { return r.epoch.Now },
-		Late: func(n int) { r.cfg.Metrics.late(r.cfg.Name, n) },
+		Late:      func(n int) { r.cfg.Metrics.late(r.cfg.Name, n) },
+		Watermark: func() int64 { return r.marks[i] },
+	}
+	if late, ok := r.job.(endpoint.LateWriter); ok && late.WantsLate() {
+		opts.LateRows = func(port int, b *batch.Batch) error {
+			return late.WriteLate(r.ctx, endpoint.LateRows{Operator: node.Describe(), Columns: node.Inputs()[port].Props().Out, Rows: b})
+		}
 	}
 	var err error
 	switch n := node.(type) {

@@ -19,11 +19,12 @@ type calc struct {
 	used   []bool // input columns that the expressions read
 	sel    []int32
 	now    func() time.Time
+	mark   func() int64
 }
 
 func newCalc(n *plan.Calc, opts operator.Options) (*calc, error) {
 	o := opts.Expr()
-	c := &calc{now: opts.Now, used: make([]bool, len(n.Input.Props().Out))}
+	c := &calc{now: opts.Now, mark: opts.Watermark, used: make([]bool, len(n.Input.Props().Out))}
 	var err error
 	if n.Filter != nil {
 		if c.filter, err = expr.CompileFilter(n.Filter, o); err != nil {
@@ -53,6 +54,11 @@ func markUsed(e plan.Expr, used []bool) {
 // Process implements operator.Operator.
 func (c *calc) Process(_ int, b *batch.Batch, out operator.Output) error {
 	ctx := &expr.Context{Now: c.now()}
+	if c.mark != nil {
+		if mark := c.mark(); mark != operator.NoWatermark {
+			ctx.Watermark = &mark
+		}
+	}
 	if c.filter != nil {
 		var err error
 		if c.sel, err = c.filter.Select(ctx, b.Cols, b.N, c.sel[:0]); err != nil {

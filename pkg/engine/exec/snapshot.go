@@ -380,8 +380,10 @@ func (r *run) restoreClocks(m *manifest) {
 // keepsState tells whether a node's operator is stateful.
 func keepsState(n plan.Node) bool {
 	switch n := n.(type) {
-	case *plan.Source, *plan.Values, *plan.Watermark, *plan.Calc, *plan.Exchange, *plan.Union, *plan.WindowAssign, *plan.LookupJoin, *plan.Correlate:
+	case *plan.Source, *plan.Values, *plan.Watermark, *plan.Calc, *plan.Exchange, *plan.Union, *plan.LookupJoin, *plan.Correlate:
 		return false
+	case *plan.WindowAssign:
+		return n.Win.Kind == plan.Session
 	case *plan.Sink:
 		return n.Materialize
 	}

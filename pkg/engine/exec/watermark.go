@@ -17,7 +17,11 @@ import (
 
 // observe notes the newest event time of the batch for the split in work.
 func (w *worker) observe(node int, n *plan.Watermark, b *batch.Batch) {
-	col, ok := b.Cols[n.TimeCol].(*array.Timestamp)
+	at := n.TimeCol
+	if len(n.Mark) > 0 {
+		at = n.Mark[0]
+	}
+	col, ok := b.Cols[at].(*array.Timestamp)
 	if !ok {
 		return
 	}

@@ -43,6 +43,7 @@ type intervalJoin struct {
 	found []int32
 	ends  []int32
 	in    []int32
+	late  []int32
 }
 
 // intervalSide is one input: key → rows in the order of their times. A row in state is its number of arrival and the columns
@@ -115,6 +116,7 @@ func (j *intervalJoin) Process(port int, b *batch.Batch, out Output) error {
 	}
 	own, other := j.side[port], j.side[1-port]
 	own.encode(b)
+	j.late = j.late[:0]
 	j.out.begin(port, b, other.decode, out)
 	for from := 0; from < b.N; {
 		to := from
@@ -146,6 +148,9 @@ func (j *intervalJoin) Process(port int, b *batch.Batch, out Output) error {
 		}
 		from = to
 	}
+	if err := j.opts.late(port, b, j.late); err != nil {
+		return err
+	}
 	return j.out.flush()
 }
 
@@ -165,7 +170,7 @@ func (j *intervalJoin) row(i int, own, other *intervalSide, found []int32) error
 			return own.put(i, len(found) > 0)
 		}
 		if len(found) == 0 && !own.outer {
-			j.opts.late(1)
+			j.late = append(j.late, int32(i))
 		}
 	}
 	if len(found) == 0 && own.outer {

@@ -47,6 +47,7 @@ type matchRecognize struct {
 
 	hash    state.Keys
 	keyCols []arrow.Array
+	late    []int32
 }
 
 // matchEntry is the closure of the program's start.
@@ -167,12 +168,12 @@ func (m *matchRecognize) Process(_ int, b *batch.Batch, _ Output) error {
 	}
 	var rows state.Keys // kept by the keys
 	m.row.Encode(&rows, b.Cols, b.N)
-	now, late := m.clock.time().UnixMicro(), 0
+	now, late := m.clock.time().UnixMicro(), m.late[:0]
 	for i := range b.N {
 		at := now
 		if times != nil {
 			if times.IsNull(i) || int64(times.Value(i)) <= m.mark {
-				late++
+				late = append(late, int32(i))
 				continue
 			}
 			at = int64(times.Value(i))
@@ -188,8 +189,8 @@ func (m *matchRecognize) Process(_ int, b *batch.Batch, _ Output) error {
 		m.wait(k, matchRow{at: at, seq: k.seq, data: rows.At(i)})
 		m.groups.Touch(g)
 	}
-	m.opts.late(late)
-	return nil
+	m.late = late
+	return m.opts.late(0, b, late)
 }
 
 func (m *matchRecognize) beginKey(g int32) {

@@ -3,6 +3,7 @@ package operator
 import (
 	"time"
 
+	"github.com/freshet-dw/freshet/pkg/engine/batch"
 	"github.com/freshet-dw/freshet/pkg/engine/expr"
 	"github.com/freshet-dw/freshet/pkg/engine/state"
 	"github.com/freshet-dw/freshet/pkg/sql/catalog"
@@ -15,10 +16,14 @@ type Options struct {
 	// Now is the processing time of the current epoch, the same from its first Process to its EndEpoch and in a replay. Nil: that of the
 	// last EndEpoch.
 	Now func() time.Time
+	// Watermark is the watermark of the operator's input when its rows are processed, NoWatermark if there is none yet (nil: never one).
+	Watermark func() int64
 	// Zone is the session's time zone (nil: UTC).
 	Zone *time.Location
 	// Late counts rows that were dropped because they came after their window was closed.
 	Late func(n int)
+	// LateRows, if set, is given the rows that Late counts, of the operator's input port.
+	LateRows func(port int, b *batch.Batch) error
 	// First is true for the one instance of an operator that answers for what has no key: it gives the result of an
 	// batch job's aggregate without keys over no rows.
 	First bool
@@ -43,10 +48,18 @@ func (o Options) zone() *time.Location {
 	return time.UTC
 }
 
-func (o Options) late(n int) {
-	if o.Late != nil && n > 0 {
-		o.Late(n)
+// late counts the rows idx of b, and hands them on where that is asked for.
+func (o Options) late(port int, b *batch.Batch, idx []int32) error {
+	if len(idx) == 0 {
+		return nil
 	}
+	if o.Late != nil {
+		o.Late(len(idx))
+	}
+	if o.LateRows == nil {
+		return nil
+	}
+	return o.LateRows(port, batch.Take(b, idx))
 }
 
 // clock gives the time of the current epoch.

@@ -53,7 +53,7 @@ type over struct {
 	keys, rows state.Keys
 	groups     []int32
 	buf        []byte
-	idx        []int32
+	idx, late  []int32
 	ready      []int32
 	work       work
 }
@@ -123,13 +123,17 @@ func (o *over) Process(_ int, b *batch.Batch, _ Output) error {
 		if col.NullN() > 0 {
 			valid = col
 		}
-		o.idx = o.idx[:0]
+		o.idx, o.late = o.idx[:0], o.late[:0]
 		for i, t := range col.TimestampValues() {
 			if (valid == nil || !valid.IsNull(i)) && (o.bounded || o.mark == NoWatermark || int64(t) > o.mark) {
 				o.idx = append(o.idx, int32(i))
+			} else {
+				o.late = append(o.late, int32(i))
 			}
 		}
-		o.opts.late(b.N - len(o.idx))
+		if err := o.opts.late(0, b, o.late); err != nil {
+			return err
+		}
 		if len(o.idx) == 0 {
 			return nil
 		}
@@ -152,12 +156,12 @@ func (o *over) Process(_ int, b *batch.Batch, _ Output) error {
 		o.begin(o.groups[i])
 	}
 	now := o.clock.time().UnixMicro()
-	late := 0
+	o.late = o.late[:0]
 	for i, g := range o.groups {
 		t := now
 		if times != nil {
 			if t = times[i]; o.bounded && t <= o.last[g] && o.last[g] != NoWatermark {
-				late++
+				o.late = append(o.late, int32(i))
 				continue
 			}
 		}
@@ -173,8 +177,7 @@ func (o *over) Process(_ int, b *batch.Batch, _ Output) error {
 		o.bag.groups.Touch(g)
 		o.bag.groups.Refresh(g)
 	}
-	o.opts.late(late)
-	return nil
+	return o.opts.late(0, b, o.late)
 }
 
 func (o *over) wait(g, row int32) {

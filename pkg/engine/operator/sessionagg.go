@@ -42,6 +42,7 @@ type sessionAgg struct {
 	keys    state.Keys
 	keyCols []arrow.Array
 	times   []int64
+	late    []int32
 }
 
 // openRows are a key's rows in the order in which they came.
@@ -93,10 +94,10 @@ func (s *sessionAgg) Process(_ int, b *batch.Batch, _ Output) error {
 	}
 	var rows state.Keys // kept by the sessions
 	s.row.Encode(&rows, b.Cols, b.N)
-	gap, late := s.node.Win.Slide, 0
+	gap, late := s.node.Win.Slide, s.late[:0]
 	for i, t := range times {
 		if valid != nil && valid.IsNull(i) {
-			late++
+			late = append(late, int32(i))
 			continue
 		}
 		t = s.wall.wall(t)
@@ -105,7 +106,7 @@ func (s *sessionAgg) Process(_ int, b *batch.Batch, _ Output) error {
 			continue
 		}
 		if s.closed(t+gap) && !s.joins(s.groups.FindKey(s.keys.At(i), s.keys.Hash[i]), t) {
-			late++
+			late = append(late, int32(i))
 			continue
 		}
 		g, fresh, err := s.groups.UpsertKey(s.keys.At(i), s.keys.Hash[i])
@@ -119,8 +120,8 @@ func (s *sessionAgg) Process(_ int, b *batch.Batch, _ Output) error {
 		s.add(g, sessionRow{at: t, seq: o.next, data: rows.At(i)})
 		s.groups.Touch(g)
 	}
-	s.opts.late(late)
-	return nil
+	s.late = late
+	return s.opts.late(0, b, late)
 }
 
 func (s *sessionAgg) begin(g int32) {

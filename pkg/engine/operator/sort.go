@@ -31,6 +31,7 @@ type sorter struct {
 	keys, rows, order state.Keys
 	ready             []int32
 	out               *batch.Builder
+	late              []int32
 }
 
 // NewSort makes the operator of a Sort node whose input has columns of types in. The error is of kind fault.Config: a column that has no order.
@@ -62,10 +63,10 @@ func (s *sorter) Process(_ int, b *batch.Batch, _ Output) error {
 	}
 	s.layout.encodeKeys(&s.keys, b, s.node.PartitionBy)
 	s.layout.encodeRows(&s.rows, b)
-	late := 0
+	late := s.late[:0]
 	for i := range b.N {
 		if times != nil && (times.IsNull(i) || s.mark != NoWatermark && int64(times.Value(i)) <= s.mark) {
-			late++
+			late = append(late, int32(i))
 			continue
 		}
 		g, _, err := s.bag.group(s.keys.At(i), s.keys.Hash[i])
@@ -91,8 +92,8 @@ func (s *sorter) Process(_ int, b *batch.Batch, _ Output) error {
 		}
 		s.bag.rows.Touch(r)
 	}
-	s.opts.late(late)
-	return nil
+	s.late = late
+	return s.opts.late(0, b, late)
 }
 
 func (s *sorter) grow() {

@@ -42,6 +42,7 @@ type windowAgg struct {
 	times   []int64
 	rows    []int32
 	targets []target
+	late    []int32
 }
 
 // target is the rows of a batch for one pane.
@@ -119,7 +120,9 @@ func (w *windowAgg) Process(_ int, b *batch.Batch, _ Output) error {
 	if w.node.Win.ProcTime {
 		w.times = times
 	}
-	w.assign(times, valid)
+	if err := w.assign(b, times, valid); err != nil {
+		return err
+	}
 	w.rows = state.Resize(w.rows, b.N)
 	w.in.reset(b, w.rows)
 	for i := range w.targets {
@@ -142,14 +145,13 @@ func hashKeys(k *state.Keys, c *state.Codec, cols []arrow.Array, n int) {
 }
 
 // assign sets w.targets to the panes of the batch's rows, in the order in which they come.
-func (w *windowAgg) assign(times []int64, valid arrow.Array) {
-	w.targets = w.targets[:0]
-	late := 0
+func (w *windowAgg) assign(b *batch.Batch, times []int64, valid arrow.Array) error {
+	w.targets, w.late = w.targets[:0], w.late[:0]
 	// The slice of the last row and where its rows go: rows of one time come together.
 	from, to, at := int64(0), int64(0), -1
 	for i, t := range times {
 		if valid != nil && valid.IsNull(i) {
-			late++
+			w.late = append(w.late, int32(i))
 			continue
 		}
 		t = w.wall.wall(t)
@@ -163,7 +165,7 @@ func (w *windowAgg) assign(times []int64, valid arrow.Array) {
 				}
 			})
 			if !open {
-				late++
+				w.late = append(w.late, int32(i))
 			}
 			continue
 		}
@@ -179,12 +181,12 @@ func (w *windowAgg) assign(times []int64, valid arrow.Array) {
 			}
 		}
 		if at < 0 {
-			late++
+			w.late = append(w.late, int32(i))
 			continue
 		}
 		w.targets[at].sel = append(w.targets[at].sel, int32(i))
 	}
-	w.opts.late(late)
+	return w.opts.late(0, b, w.late)
 }
 
 // lastEnd is the end of the last window that holds the slice that starts at from.

@@ -20,6 +20,7 @@ type windowAssign struct {
 
 	times []int64
 	idx   []int32
+	late  []int32
 	cols  [3]*array.TimestampBuilder
 }
 
@@ -58,10 +59,10 @@ func (a *windowAssign) Process(_ int, b *batch.Batch, out Output) error {
 	if a.node.Win.ProcTime {
 		a.times = times
 	}
-	late := 0
+	a.late = a.late[:0]
 	for i, t := range times {
 		if valid != nil && valid.IsNull(i) {
-			late++
+			a.late = append(a.late, int32(i))
 			continue
 		}
 		windowsOf(a.node.Win, a.wall.wall(t), func(start, end int64) {
@@ -76,7 +77,9 @@ func (a *windowAssign) Process(_ int, b *batch.Batch, out Output) error {
 			}
 		}
 	}
-	a.opts.late(late)
+	if err := a.opts.late(0, b, a.late); err != nil {
+		return err
+	}
 	return a.flush(b, out)
 }
 

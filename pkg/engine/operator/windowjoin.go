@@ -48,8 +48,9 @@ func newWindowJoin(n *plan.Join, left, right []types.Type, opts Options) (Statef
 func (w *windowJoin) Process(port int, b *batch.Batch, _ Output) error {
 	own := w.side[port]
 	end := own.keys[w.node.WinKey]
-	if b = w.closer[port].open(inserts(b), end); b.N == 0 {
-		return nil
+	b, err := w.closer[port].open(port, inserts(b), end)
+	if err != nil || b.N == 0 {
+		return err
 	}
 	own.encode(b)
 	ends := asInts(b.Cols[end].(*array.Timestamp))

@@ -42,8 +42,9 @@ func newWindowRank(n *plan.Rank, in []types.Type, opts Options) (Stateful, error
 
 // Process implements Operator.
 func (w *windowRank) Process(port int, b *batch.Batch, out Output) error {
-	if b = w.closer.open(inserts(b), w.node.PartitionBy[w.node.WinKey]); b.N == 0 {
-		return nil
+	b, err := w.closer.open(0, inserts(b), w.node.PartitionBy[w.node.WinKey])
+	if err != nil || b.N == 0 {
+		return err
 	}
 	if err := w.rank.Process(port, b, out); err != nil {
 		return err
@@ -111,6 +112,7 @@ type closer struct {
 	ends  []int64           // by group: the end of its window, as wall time
 	by    map[int64][]int32 // groups by window end
 	idx   []int32
+	late  []int32
 }
 
 func newCloser(win plan.WindowSpec, opts Options) *closer {
@@ -121,10 +123,10 @@ func (c *closer) over(end int64) bool {
 	return c.mark != NoWatermark && c.wall.instant(end-millisecond) <= c.mark
 }
 
-// open gives the rows of b whose window, which ends at column col, is not over, and counts the others.
-func (c *closer) open(b *batch.Batch, col int) *batch.Batch {
+// open gives the rows of b, from port, whose window, which ends at column col, is not over; the others are late.
+func (c *closer) open(port int, b *batch.Batch, col int) (*batch.Batch, error) {
 	ends := b.Cols[col].(*array.Timestamp)
-	c.idx = c.idx[:0]
+	c.idx, c.late = c.idx[:0], c.late[:0]
 	last, lastOver := int64(NoWatermark), true
 	for i, end := range ends.TimestampValues() {
 		if int64(end) != last {
@@ -133,13 +135,14 @@ func (c *closer) open(b *batch.Batch, col int) *batch.Batch {
 		}
 		if !lastOver && ends.IsValid(i) {
 			c.idx = append(c.idx, int32(i))
+		} else {
+			c.late = append(c.late, int32(i))
 		}
 	}
-	if len(c.idx) == b.N {
-		return b
+	if len(c.late) == 0 {
+		return b, nil
 	}
-	c.opts.late(b.N - len(c.idx))
-	return batch.Take(b, c.idx)
+	return batch.Take(b, c.idx), c.opts.late(port, b, c.late)
 }
 
 // add says that group g is of the window that ends at end.

@@ -215,7 +215,16 @@ func (b *Binder) scan(t *ast.TableName, table *catalog.Table) *rel {
 		node = calc(node, nil, es, names, pos)
 	}
 	if w := table.Watermark; w != nil {
-		node = plan.New(&plan.Watermark{Input: node, TimeCol: w.Column, Delay: w.Delay, Idle: b.idle(table)}, pos)
+		mark := &plan.Watermark{TimeCol: w.Column, Delay: w.Delay, Idle: b.idle(table)}
+		if x, ok := w.Expr.(plan.Expr); ok { // computed beside the columns, and dropped again above
+			refs := plan.Refs(node.Props().Out)
+			node = calc(node, nil, append(refs[:len(refs):len(refs)], x), append(slices.Clone(names), "$watermark"), pos)
+			mark.Mark, mark.Input = []int{len(refs)}, node
+			node = calc(plan.New(mark, pos), nil, plan.Refs(mark.P.Out)[:len(refs)], nil, pos)
+		} else {
+			mark.Input = node
+			node = plan.New(mark, pos)
+		}
 	}
 	r := relOf(node, table.Name)
 	b.scans[key] = r

@@ -247,26 +247,36 @@ func (b *Binder) watermark(w *ast.Watermark, t *catalog.Table) {
 		}
 		return
 	}
-	delay, ok := int64(0), false
-	switch e := b.expr(&scope{rel: tableRel(t, false), clause: "WATERMARK"}, w.X).(type) {
+	if t.Watermark != nil {
+		b.remedy(w.Pos(), "leave one", "table %s has a watermark already", t.Name)
+		return
+	}
+	x := b.expr(&scope{rel: tableRel(t, false), clause: "WATERMARK"}, w.X)
+	t.Watermark = &catalog.Watermark{Column: i}
+	switch e := x.(type) {
 	case *plan.ColRef:
-		ok = e.Index == i
+		if e.Index == i {
+			return
+		}
 	case *plan.Call:
 		if e.Func == "-" {
 			ref, isRef := e.Args[0].(*plan.ColRef)
 			l, isLit := e.Args[1].(*plan.Literal)
-			if ok = isRef && isLit && ref.Index == i && l.T.Kind == types.IntervalDayTime; ok {
-				delay = l.Value.(int64) * 1000
+			if isRef && isLit && ref.Index == i && l.T.Kind == types.IntervalDayTime {
+				t.Watermark.Delay = l.Value.(int64) * 1000
+				return
 			}
 		}
 	case *plan.Literal:
-		return // a fault that is told already
+		if e.T.Kind == types.Null {
+			return // a fault that is told already
+		}
 	}
-	if !ok || t.Watermark != nil {
-		b.remedy(w.X.Pos(), "write WATERMARK FOR "+c.Name+" AS "+c.Name+" - INTERVAL '5' SECOND", "the watermark is its column less a constant interval, and there is one of it")
+	if x.Type().Kind != c.Type.Kind {
+		b.remedy(w.X.Pos(), "write WATERMARK FOR "+c.Name+" AS "+c.Name+" - INTERVAL '5' SECOND", "the watermark of %s, which is %s, cannot be %s", c.Name, c.Type, x.Type())
 		return
 	}
-	t.Watermark = &catalog.Watermark{Column: i, Delay: delay}
+	t.Watermark.Expr = x
 }
 
 func (b *Binder) checkMetadata(t *catalog.Table, caps catalog.Caps) {

@@ -38,6 +38,8 @@ type Column struct {
 type Watermark struct {
 	Column int   // index in Columns
 	Delay  int64 // microseconds
+	// Expr, a plan.Expr over the table's columns, is the watermark itself where that is not the column less a delay; nil if it is.
+	Expr any
 }
 
 // Table is a declared table: its columns and the options of its WITH clause.

@@ -61,7 +61,7 @@ func (p *pruner) require(n plan.Node) {
 	switch n := n.(type) {
 	case *plan.Watermark:
 		first(own...)
-		first(n.TimeCol)
+		first(append([]int{n.TimeCol}, n.Mark...)...)
 	case *plan.Calc:
 		first(plan.Columns(n.Filter)...)
 		for _, c := range own {
@@ -211,7 +211,7 @@ func (p *pruner) prune(n plan.Node) {
 		to = inverse(keep, len(old))
 	case *plan.Watermark:
 		to = p.to[n.Input]
-		n.TimeCol = to[n.TimeCol]
+		n.TimeCol, n.Mark = to[n.TimeCol], moveAll(n.Mark, to)
 	case *plan.Exchange:
 		to = p.to[n.Input]
 		n.Keys = moveAll(n.Keys, to)

@@ -108,7 +108,7 @@ func check(n Node) error {
 			c.exprs(nil, r...)
 		}
 	case *Watermark:
-		c.cols(in, n.TimeCol)
+		c.cols(in, append([]int{n.TimeCol}, n.Mark...)...)
 	case *Calc:
 		c.width(n, len(n.Exprs))
 		c.exprs(in, n.Exprs...)

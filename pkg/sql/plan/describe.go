@@ -103,7 +103,11 @@ func exprs(es []Expr) []string {
 func (n *Watermark) Describe() string {
 	l := line{name: "Watermark"}
 	l.add("time", "%s", in(n, 0).Name(n.TimeCol))
-	l.add("delay", "%s", duration(n.Delay))
+	if len(n.Mark) > 0 {
+		l.list("mark", in(n, 0).Names(n.Mark))
+	} else {
+		l.add("delay", "%s", duration(n.Delay))
+	}
 	if n.Idle > 0 {
 		l.add("idle", "%s", duration(n.Idle))
 	}

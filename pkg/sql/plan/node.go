@@ -78,11 +78,13 @@ type Values struct {
 	Rows [][]Expr
 }
 
-// Watermark declares column TimeCol as event time that lags at most Delay microseconds.
+// Watermark declares column TimeCol as event time. The watermark is the newest value of Mark's one column or, if there is none, of TimeCol,
+// less Delay microseconds.
 type Watermark struct {
 	P       Props
 	Input   Node
 	TimeCol int
+	Mark    []int
 	Delay   int64
 	Idle    int64 // microseconds without rows after which a source partition no longer holds the watermark back, 0: never
 }
