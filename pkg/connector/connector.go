@@ -205,14 +205,7 @@ func (s *Set) of(t *catalog.Table) (Connector, error) {
 	c, ok := s.byName[name]
 	if !ok {
 		err := fault.Newf(fault.Config, "table %s: there is no connector %q", t.Name, name)
-		remedy := fault.DidYouMean(name, s.Names())
-		if remedy == "" {
-			remedy = "choose one of " + strings.Join(s.Names(), ", ")
-		}
-		if name == "mysql-cdc" { // not a source of SQL jobs yet
-			remedy = "have ods-binlog copy the database to Kafka, and read the topic of the table with 'format' = 'canal-json'"
-		}
-		return nil, fault.WithRemedy(err, remedy)
+		return nil, fault.WithRemedy(err, "choose one of "+strings.Join(s.Names(), ", "))
 	}
 	return c, nil
 }

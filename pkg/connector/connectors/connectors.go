@@ -7,7 +7,6 @@ import (
 	"github.com/freshet-dw/freshet/pkg/connector/blackhole"
 	chsink "github.com/freshet-dw/freshet/pkg/connector/clickhouse"
 	"github.com/freshet-dw/freshet/pkg/connector/datagen"
-	"github.com/freshet-dw/freshet/pkg/connector/dim"
 	"github.com/freshet-dw/freshet/pkg/connector/filesystem"
 	hbasetable "github.com/freshet-dw/freshet/pkg/connector/hbase"
 	kafkatable "github.com/freshet-dw/freshet/pkg/connector/kafka"
@@ -41,6 +40,6 @@ func New(c Config) *connector.Set {
 		&hbasetable.Connector{Client: c.HBase},
 		&chsink.Connector{Client: c.ClickHouse},
 		&filesystem.Connector{Lake: c.Lake},
-		dim.Connector{}, datagen.Connector{}, &print.Connector{}, blackhole.Connector{},
+		datagen.Connector{}, &print.Connector{}, blackhole.Connector{},
 	)
 }

@@ -8,8 +8,6 @@ import (
 	"testing"
 
 	chsink "github.com/freshet-dw/freshet/pkg/connector/clickhouse"
-	"github.com/freshet-dw/freshet/pkg/connector/datagen"
-	"github.com/freshet-dw/freshet/pkg/connector/dim"
 	"github.com/freshet-dw/freshet/pkg/connector/filesystem"
 	hbasetable "github.com/freshet-dw/freshet/pkg/connector/hbase"
 	kafkatable "github.com/freshet-dw/freshet/pkg/connector/kafka"
@@ -31,7 +29,7 @@ func TestOptionsAreDocumented(t *testing.T) {
 	text := string(data)
 	for name, specs := range map[string][]option.Spec{
 		"hbase": hbasetable.Specs, "mysql": mysqltable.Specs, "redis": redistable.Specs, "clickhouse": chsink.Specs, "filesystem": filesystem.Specs,
-		"kafka": kafkatable.Specs, "datagen": datagen.Specs, "freshet-dim": dim.Specs, "upsert-kafka": kafkatable.UpsertSpecs,
+		"kafka": kafkatable.Specs, "upsert-kafka": kafkatable.UpsertSpecs,
 	} {
 		head, rest, ok := strings.Cut(text, "<!-- options: "+name+" -->\n")
 		_, tail, ended := strings.Cut(rest, "<!-- end -->\n")

@@ -180,21 +180,15 @@ func (r *Rig) Write(s endpoint.Sink, e endpoint.Epoch, batches ...*batch.Batch) 
 // Lookup opens a lookup of all columns by some.
 func (r *Rig) Lookup(t *catalog.Table, keys ...string) endpoint.Lookup {
 	r.TB.Helper()
-	l, err := r.LookupErr(t, keys...)
-	if err != nil {
-		r.TB.Fatal(err)
-	}
-	return l
-}
-
-// LookupErr is Lookup where it may be refused.
-func (r *Rig) LookupErr(t *catalog.Table, keys ...string) (endpoint.Lookup, error) {
-	r.TB.Helper()
 	c, err := r.Set.Of(t)
 	if err != nil {
 		r.TB.Fatal(err)
 	}
-	return c.(connector.Lookuper).NewLookup(r.TB.Context(), r.Env, &plan.LookupJoin{Table: t, TableKeys: columns(t, keys), Columns: Physical(t)}, 0)
+	l, err := c.(connector.Lookuper).NewLookup(r.TB.Context(), r.Env, &plan.LookupJoin{Table: t, TableKeys: columns(t, keys), Columns: Physical(t)}, 0)
+	if err != nil {
+		r.TB.Fatal(err)
+	}
+	return l
 }
 
 func columns(t *catalog.Table, names []string) []int {

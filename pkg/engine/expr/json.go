@@ -68,13 +68,14 @@ var errNoJSON = errors.New("the text is no JSON")
 // find gives what the path reaches in the text: nil for nothing. lax is the path's mode; failed is set for a path that only this engine refuses.
 func (m *jsonPaths) find(doc []byte, path string, failed *error) (v []byte, lax bool, err error) {
 	c, _ := m.m.get(path)
-	if errors.Is(c.err, jsonpath.ErrUnsupported) {
-		*failed = fault.Wrap(fault.Permanent, c.err, "JSON path")
+	if c.err != nil {
+		if errors.Is(c.err, jsonpath.ErrUnsupported) {
+			*failed = fault.Wrap(fault.Permanent, c.err, "JSON path")
+		}
+		return nil, false, c.err
 	}
 	v, ok := jsonpath.First(doc)
 	switch {
-	case ok && c.err != nil:
-		return nil, false, c.err
 	case ok:
 		v, err = c.p.Eval(v)
 		if v != nil && v[0] == 'n' {

@@ -293,8 +293,7 @@ func affix(f func(s, affix string) bool) builder {
 }
 
 // charClass is IS_ALPHA and IS_DIGIT of text whose characters are all in the class, and with nil IS_DECIMAL of text that is a number. Null and
-// the empty text are false. Of a number the type alone counts, even when it
-// is NULL; DECIMAL is none of the three. Both are Flink's way.
+// the empty text are false. A number is itself tested by its type: DECIMAL is none of the three, as in Flink.
 func charClass(in func(rune) bool, number func(t types.Type) bool) builder {
 	return func(b *binding) (impl, error) {
 		if err := b.arity(1, 1); err != nil {
@@ -302,11 +301,12 @@ func charClass(in func(rune) bool, number func(t types.Type) bool) builder {
 		}
 		kind := b.typ(0)
 		return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
+			valid := kernel.Valid(n, a[0])
 			if !kind.IsString() {
 				yes := number(kind)
-				return toBools(n, nil, func(int) (bool, bool) { return yes, true }), nil
+				return toBools(n, nil, func(i int) (bool, bool) { return yes && kernel.IsValid(valid, i), true }), nil
 			}
-			s, valid := strs(a[0]), kernel.Valid(n, a[0])
+			s := strs(a[0])
 			return toBools(n, nil, func(i int) (bool, bool) {
 				if !kernel.IsValid(valid, i) || s.At(i) == "" {
 					return false, true

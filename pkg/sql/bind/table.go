@@ -120,6 +120,7 @@ func (b *Binder) table(key string, d *ast.CreateTable) *catalog.Table {
 		b.remedy(d.Name.Pos(), "add WITH ('connector' = 'kafka', …)", "table %s has no connector", key)
 		return t
 	}
+	b.watermarkOptions(t)
 	if len(b.errs) > 0 {
 		return t
 	}

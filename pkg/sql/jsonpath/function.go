@@ -14,11 +14,11 @@ var errEmptyAggregate = errors.New("an aggregate of no numbers")
 // functions are those without arguments.
 var functions = map[string]bool{"length": true, "size": true, "min": true, "max": true, "avg": true, "sum": true, "stddev": true, "keys": true}
 
-// apply calls the path's function on what its steps have found: on each value, but on all of it together after "..".
+// apply calls the path's function on what its steps have found: on all of it after "..", else on each value.
 func (p *Path) apply(r *run) ([]byte, error) {
 	found := r.found
 	if len(p.steps) > 0 && p.steps[0].kind == scan {
-		return p.function.all(r.root, found)
+		return p.function.call(list(found))
 	}
 	if p.Definite {
 		if len(found) == 0 {
@@ -41,27 +41,6 @@ func (p *Path) apply(r *run) ([]byte, error) {
 		out = append(out, x)
 	}
 	return list(out), nil
-}
-
-// all is the function after "..", as Jayway's JsonPath 2.7 has it: the length is that of all values found, one after the other, and aggregates count the
-// numbers of the document itself, if it is an array, with those found.
-func (f *function) all(root []byte, found [][]byte) ([]byte, error) {
-	switch f.name {
-	case "length", "size":
-		n := 0
-		for _, v := range found {
-			if !Scalar(v) {
-				each(v, func(_, _ []byte) bool { n++; return true })
-			}
-		}
-		return strconv.AppendInt(nil, int64(n), 10), nil
-	case "keys":
-		return f.call(root)
-	}
-	if root[0] == '[' {
-		found = append(elements(root), found...)
-	}
-	return f.aggregate(list(found))
 }
 
 func (f *function) call(v []byte) ([]byte, error) {

@@ -66,7 +66,7 @@ func (s *step) definite(leaf bool) bool {
 	return false
 }
 
-// Compile reads a path with its mode. Its errors are of kind fault.Config; with one the path has only its mode.
+// Compile reads a path with its mode. Its errors are of kind fault.Config.
 func Compile(spec string) (*Path, error) {
 	p := &Path{}
 	text := strings.TrimLeft(spec, " \t\r\n\v\f")
@@ -80,7 +80,7 @@ func Compile(spec string) (*Path, error) {
 	}
 	c := &compiler{in: strings.TrimSpace(spec)}
 	if err := c.path(p); err != nil {
-		return &Path{Lax: p.Lax}, fault.Newf(fault.Config, "JSON path '%s': %w", spec, err)
+		return nil, fault.Newf(fault.Config, "JSON path '%s': %w", spec, err)
 	}
 	return p, nil
 }

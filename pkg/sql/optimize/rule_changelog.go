@@ -105,6 +105,7 @@ func (r *run) checkNode(n plan.Node) {
 	switch n := n.(type) {
 	case *plan.WindowAgg:
 		r.checkTime(n, n.Input, n.Win)
+		r.checkEmit(n)
 	case *plan.WindowAssign:
 		r.checkTime(n, n.Input, n.Win)
 	case *plan.OverAgg:
