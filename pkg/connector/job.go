@@ -21,7 +21,7 @@ type Job struct {
 	env     *Env
 	session Session
 	late    LateSession // set when late rows are to be kept
-	scans   []*scan // in plan order
+	scans   []*scan     // in plan order
 	inLog   map[plan.Node]bool
 	outside bool // a sink is outside the transaction
 	scanned bool // a source is outside the log
@@ -100,7 +100,9 @@ func (s *Set) Open(ctx context.Context, env *Env, p *plan.Plan) (*Job, error) {
 func (j *Job) WantsLate() bool { return j.late != nil }
 
 // WriteLate implements endpoint.LateWriter.
-func (j *Job) WriteLate(ctx context.Context, r endpoint.LateRows) error { return j.late.WriteLate(ctx, r) }
+func (j *Job) WriteLate(ctx context.Context, r endpoint.LateRows) error {
+	return j.late.WriteLate(ctx, r)
+}
 
 func (j *Job) progressName() string { return path.Join(j.env.Job, "progress.json") }
 
