@@ -2,7 +2,6 @@ package expr
 
 import (
 	"github.com/apache/arrow/go/v15/arrow"
-	"github.com/apache/arrow/go/v15/arrow/array"
 
 	"github.com/freshet-dw/freshet/pkg/engine/kernel"
 	"github.com/freshet-dw/freshet/pkg/fault"
@@ -342,9 +341,4 @@ func extreme(op kernel.Op) builder {
 
 func isTemporal(t types.Type) bool {
 	return t.IsTimestamp() || t.Kind == types.Date || t.Kind == types.Time
-}
-
-// elementAt is one value of a as an operand of one row.
-func elementAt(a arrow.Array, i int) kernel.Vec {
-	return kernel.Vec{A: array.NewSlice(a, int64(i), int64(i+1)), Const: true}
 }

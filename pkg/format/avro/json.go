@@ -255,7 +255,7 @@ func (c *cursor) appendJSON(dst []byte, s avro.Schema) ([]byte, error) {
 		}
 		return appendJSONString(dst, string(r)), err
 	}
-	return dst, fmt.Errorf("Avro's %s has no JSON form here", describe(s))
+	return dst, fmt.Errorf("a %s of Avro has no JSON form here", describe(s))
 }
 
 func (c *cursor) appendList(dst []byte, elem avro.Schema, keys bool) ([]byte, error) {

@@ -118,7 +118,7 @@ func (rs *resolver) value(w, r avro.Schema, t types.Type) (*node, error) {
 		return &node{op: opNull}, nil
 	}
 	n := &node{kind: t.Kind, prec: t.Precision, scale: t.Scale}
-	mismatch := fmt.Errorf("Avro's %s cannot be read as %s", describe(w), t.AsNullable())
+	mismatch := fmt.Errorf("a %s of Avro cannot be read as %s", describe(w), t.AsNullable())
 	switch t.Kind {
 	case types.Boolean:
 		if w.Type() == avro.Boolean {
@@ -235,7 +235,7 @@ func (rs *resolver) value(w, r avro.Schema, t types.Type) (*node, error) {
 				key, value = t.Key, *t.Elem
 			}
 			if !key.IsString() {
-				return nil, fmt.Errorf("Avro has no map keys of type %s", key)
+				return nil, fmt.Errorf("map keys of type %s do not exist in Avro", key)
 			}
 			n.op = opMap
 			var err error

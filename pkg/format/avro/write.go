@@ -309,7 +309,7 @@ func (w *writer) append(dst []byte, a arrow.Array, i int) ([]byte, error) {
 		}
 		return appendLong(dst, 0), nil
 	}
-	return dst, fmt.Errorf("Avro cannot hold a %s", a.DataType())
+	return dst, fmt.Errorf("a %s has no form in Avro", a.DataType())
 }
 
 func (w *writer) mapEntries(dst []byte, a *array.Map, i int) ([]byte, error) {

@@ -57,10 +57,10 @@ func metadata() map[string]envelope.Metadata {
 	return map[string]envelope.Metadata{
 		"schema":              {Key: keySchema, Type: types.String()},
 		"ingestion-timestamp": {Key: keyTs, Type: types.TimestampLTZOf(3)},
-		"source.timestamp":    {Key: ofSource | sourceTs, Type: types.TimestampLTZOf(3)},
-		"source.database":     {Key: ofSource | sourceDB, Type: types.String()},
-		"source.schema":       {Key: ofSource | sourceSchema, Type: types.String()},
-		"source.table":        {Key: ofSource | sourceTable, Type: types.String()},
+		"source.timestamp":    {Key: ofSource + sourceTs, Type: types.TimestampLTZOf(3)},
+		"source.database":     {Key: ofSource + sourceDB, Type: types.String()},
+		"source.schema":       {Key: ofSource + sourceSchema, Type: types.String()},
+		"source.table":        {Key: ofSource + sourceTable, Type: types.String()},
 		"source.properties":   {Key: keySource, Type: types.MapOf(types.String(), types.String())},
 	}
 }

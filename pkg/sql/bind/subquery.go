@@ -75,7 +75,6 @@ func (b *Binder) outerName(s *scope, n *ast.Name) (plan.Expr, bool) {
 // subqueries are the subqueries of a clause that stand as values; their placeholders are resolved by joins.
 type subqueries struct {
 	list []*subquery
-	with *ctes
 }
 
 type subquery struct {

@@ -107,8 +107,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"schema": s.schemas[id-1]})
 		return
 	}
-	subject, ok := strings.CutPrefix(r.URL.Path, "/subjects/")
-	if subject, ok = strings.CutSuffix(subject, "/versions"); !ok || r.Method != http.MethodPost {
+	subject, ok := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/subjects/"), "/versions")
+	if !ok || r.Method != http.MethodPost {
 		fail(http.StatusNotFound, 404, "no such call")
 		return
 	}
