@@ -45,6 +45,14 @@ func (b *binding) wallClock(i int) func(v kernel.Vec, n int) func(row int) int64
 	}
 }
 
+// instant is wallClock, of TIMESTAMP_LTZ without its zone: what differences are of.
+func (b *binding) instant(i int) func(v kernel.Vec, n int) func(row int) int64 {
+	if b.typ(i).Kind == types.TimestampLTZ {
+		return func(v kernel.Vec, n int) func(int) int64 { x := ints(v, n); return x.At }
+	}
+	return b.wallClock(i)
+}
+
 func temporalArith(b *binding, op byte) (impl, error) {
 	l, r := b.typ(0), b.typ(1)
 	x, iv := 0, 1
@@ -85,7 +93,7 @@ func temporalArith(b *binding, op byte) (impl, error) {
 
 // temporalMinus is the interval between two points in time.
 func temporalMinus(b *binding) (impl, error) {
-	p, q, t := b.wallClock(0), b.wallClock(1), b.out()
+	p, q, t := b.instant(0), b.instant(1), b.out()
 	months := b.call.T.Kind == types.IntervalYearMonth
 	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
 		x, y := p(a[0], n), q(a[1], n)
@@ -295,13 +303,7 @@ func timestampDiff(b *binding) (impl, error) {
 	if months == 0 && us == 0 {
 		return nil, fault.Newf(fault.Config, "TIMESTAMPDIFF of %s", unit)
 	}
-	micros := func(i int) func(v kernel.Vec, n int) func(row int) int64 {
-		if b.typ(i).Kind == types.TimestampLTZ { // a difference of instants
-			return func(v kernel.Vec, n int) func(int) int64 { x := ints(v, n); return x.At }
-		}
-		return b.wallClock(i)
-	}
-	p, q := micros(1), micros(2)
+	p, q := b.instant(1), b.instant(2)
 	return func(e *env, n int, a []kernel.Vec) (arrow.Array, error) {
 		x, y := p(a[1], n), q(a[2], n)
 		return intColumn(t, n, kernel.Valid(n, a[1], a[2]), func(i int) (int64, bool) {

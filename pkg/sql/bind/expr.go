@@ -329,6 +329,10 @@ func (b *Binder) cast(s *scope, x *ast.Cast) plan.Expr {
 		}
 		return poison()
 	}
+	if n := unitSize(x.X); n > 1 && e.Type().IsInterval() && t.IsInteger() {
+		whole, err := function.Binary("/", function.Cast(e, types.Of(types.BigInt)), lit(n, types.Of(types.BigInt)))
+		return function.Cast(b.put(x.Pos(), whole, err), t)
+	}
 	if x.Try {
 		if l, ok := e.(*plan.Literal); ok && l.Value == nil {
 			return &plan.Literal{T: t.AsNullable()}
@@ -338,13 +342,35 @@ func (b *Binder) cast(s *scope, x *ast.Cast) plan.Expr {
 	return function.Cast(e, t)
 }
 
+// unitSize is the milliseconds or months of the unit of a written interval or difference of times: as a number it counts these. 0 if there is none.
+func unitSize(x ast.Expr) int64 {
+	var u *ast.IntervalUnit
+	switch x := x.(type) {
+	case *ast.IntervalLit:
+		u = x.Unit
+	case *ast.Difference:
+		u = x.Unit
+	default:
+		return 0
+	}
+	return max(unitMillis[u.From], unitMonths[u.From])
+}
+
 // singleUnit refuses casts between integers and intervals of several units, as Flink does.
 func singleUnit(from, to types.Type, x *ast.Cast) bool {
 	if to.IsInterval() && from.IsInteger() {
 		return x.Type.Unit.To == ""
 	}
-	lit, ok := x.X.(*ast.IntervalLit)
-	return !ok || !to.IsInteger() || lit.Unit.To == ""
+	if !to.IsInteger() {
+		return true
+	}
+	switch x := x.X.(type) {
+	case *ast.IntervalLit:
+		return x.Unit.To == ""
+	case *ast.Difference:
+		return x.Unit.To == ""
+	}
+	return true
 }
 
 func (b *Binder) row(s *scope, x *ast.Row) plan.Expr {

@@ -62,20 +62,22 @@ func (b *Binder) number(n *ast.NumberLit, neg bool) plan.Expr {
 }
 
 var layouts = map[string][]string{
-	"DATE": {"2006-01-02"}, "TIME": {"15:04:05"}, "TIMESTAMP": {"2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02"},
+	"DATE": {"2006-1-2"}, "TIME": {"15:4:5"}, "TIMESTAMP": {"2006-1-2 15:4:5", "2006-01-02T15:04:05", "2006-1-2"},
 }
+
+var samples = map[string]string{"DATE": "2024-02-29", "TIME": "12:30:00", "TIMESTAMP": "2024-02-29 12:30:00"}
 
 func (b *Binder) timeLit(n *ast.TimeLit) plan.Expr {
 	kind := strings.TrimSuffix(n.Kind, "_LTZ")
 	var t time.Time
 	var err error
 	for _, l := range layouts[kind] {
-		if t, err = time.Parse(l, n.Text); err == nil {
+		if t, err = time.Parse(l, strings.TrimLeft(n.Text, " ")); err == nil {
 			break
 		}
 	}
 	if err != nil {
-		b.remedy(n.Pos(), "write it as "+n.Kind+" '"+layouts[kind][0]+"'", "%s is not a %s", strconv.Quote(n.Text), n.Kind)
+		b.remedy(n.Pos(), "write it as "+n.Kind+" '"+samples[kind]+"'", "%s is not a %s", strconv.Quote(n.Text), n.Kind)
 		return poison()
 	}
 	_, frac, _ := strings.Cut(n.Text, ".")
@@ -84,7 +86,7 @@ func (b *Binder) timeLit(n *ast.TimeLit) plan.Expr {
 		return lit(t.Unix()/86400, types.Of(types.Date))
 	case "TIME":
 		ms := t.Sub(time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)).Milliseconds()
-		return lit(ms, types.Type{Kind: types.Time, Precision: min(3, len(frac))})
+		return lit(ms, types.Of(types.Time)) // TIME(0) to Flink, with all its milliseconds
 	case "TIMESTAMP_LTZ":
 		return lit(t.UnixMicro(), types.TimestampLTZOf(min(6, len(frac))))
 	}

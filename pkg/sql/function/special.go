@@ -2,6 +2,7 @@ package function
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/freshet-dw/freshet/pkg/fault"
 	"github.com/freshet-dw/freshet/pkg/sql/plan"
@@ -124,6 +125,8 @@ func typeOf(args []plan.Expr) (plan.Expr, bool, error) {
 	if full {
 		text = t.Serializable()
 	}
+	// An expression's interval is in Flink of the smallest unit of its kind.
+	text = strings.NewReplacer("INTERVAL DAY TO SECOND", "INTERVAL SECOND(3)", "INTERVAL YEAR TO MONTH", "INTERVAL MONTH").Replace(text)
 	return &plan.Literal{Value: text, T: types.String()}, true, nil
 }
 
@@ -179,7 +182,7 @@ func timestampAdd(args []plan.Expr) (plan.Expr, bool, error) {
 	switch args[0].(*plan.Literal).Value {
 	case "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND", "NANOSECOND":
 		if t.Kind == types.Date {
-			x = Cast(x, types.TimestampOf(3))
+			x = Cast(x, types.TimestampOf(6))
 			t = x.Type()
 		}
 	}
